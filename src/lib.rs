@@ -1,1 +1,1 @@
-//! x
+//! Daemun: the front of a production site.

@@ -48,7 +48,7 @@ impl Display for Segment<'_> {
         for &byte in self.0.as_bytes() {
             match byte {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    f.write_char(char::from(byte))?
+                    f.write_char(char::from(byte))?;
                 }
                 _ => write!(f, "%{byte:02X}")?,
             }

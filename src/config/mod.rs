@@ -13,6 +13,8 @@ mod listen;
 mod parse;
 mod quantity;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 use std::{
     num::NonZeroUsize,

@@ -33,7 +33,7 @@ fn what_cannot_be_read_says_why() {
         .to_string();
     assert!(
         missing.starts_with(
-            "cannot read `tests/config_errors/no-such-file.toml`: there is no such file\n  help: "
+            "tests/config_errors/no-such-file.toml: cannot be read: there is no such file\n  help: "
         ),
         "{missing}"
     );
@@ -41,7 +41,7 @@ fn what_cannot_be_read_says_why() {
         .expect_err("a folder")
         .to_string();
     assert!(
-        folder.starts_with("cannot read `tests/config_errors`: it is a folder\n  help: "),
+        folder.starts_with("tests/config_errors: cannot be read: it is a folder\n  help: "),
         "{folder}"
     );
 }

@@ -3,6 +3,7 @@
 //! 1. read the file, if one is named, or make one of the settings of the one site; 2. resolve it; 3. lay the overrides over it.
 
 use std::{
+    io,
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
@@ -303,19 +304,16 @@ fn beside_a_file(flag: &str, table: &str, line: &str, path: &Path) -> Problem {
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    let shown = path.display();
+    // Without text there is no line to show, but the file's name still comes first.
     let unreadable = |why: &str, help: &str| {
-        ConfigError::from(Problem::new(format!("cannot read `{shown}`: {why}")).help(help))
+        let problem = Problem::new(format!("cannot be read: {why}")).help(help);
+        ConfigError::new(vec![problem], Some(Source::new(path, String::new())))
     };
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => unreadable(
-            "there is no such file",
-            "name another with `-c FILE`, or serve a folder with `daemun FOLDER`",
-        ),
-        std::io::ErrorKind::IsADirectory => unreadable(
-            "it is a folder",
-            "name the file in it, or serve it with `daemun FOLDER`",
-        ),
+        io::ErrorKind::NotFound => {
+            unreadable("there is no such file", "create it, or name another")
+        }
+        io::ErrorKind::IsADirectory => unreadable("it is a folder", "name the file in it"),
         _ => unreadable(
             &error.to_string(),
             "see to its permissions, or name another file",

@@ -268,6 +268,9 @@ impl Judge<'_> {
 
 /// Files that are named but not there may come later, so they are no error.
 fn warn_of_missing(files: &Settings, error_pages: &[(StatusCode, String)]) {
+    if !files.docroot.is_dir() {
+        return; // an error is told of it
+    }
     for (status, page) in error_pages {
         let path = files.docroot.join(page);
         if !path.is_file() {

@@ -2,6 +2,8 @@
 
 use http::StatusCode;
 
+use crate::static_files::path::PathRefusal;
+
 /// Why a request was not served as asked, found in the extensions of the response.
 ///
 /// The reason is a short, stable word for logs and metrics; it is never sent to the client.
@@ -59,6 +61,21 @@ impl Rejection {
                 Self::IO
             }
         }
+    }
+
+    /// What a path that cannot be served means for the request.
+    pub(crate) fn from_path(refusal: PathRefusal) -> Self {
+        let reason = match refusal {
+            PathRefusal::BadEscape => "path-bad-escape",
+            PathRefusal::NotUtf8 => "path-not-utf-8",
+            PathRefusal::Control => "path-control-character",
+            PathRefusal::Separator => "path-escaped-separator",
+            PathRefusal::DotSegment => "path-dot-segment",
+            PathRefusal::EmptySegment => "path-empty-segment",
+            PathRefusal::TooLong => "path-too-long",
+            PathRefusal::NonAscii => "path-raw-non-ascii",
+        };
+        Self::new(refusal.status(), reason)
     }
 
     pub(crate) const fn new(status: StatusCode, reason: &'static str) -> Self {

@@ -66,6 +66,19 @@ impl CodingSet {
         self.0 & (1 << coding as u8) != 0
     }
 
+    pub(crate) const fn remove(&mut self, coding: ContentCoding) {
+        self.0 &= !(1 << coding as u8);
+    }
+
+    /// As bits, to be kept in an atomic; [`CodingSet::from_bits`] reads them back.
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
     pub(crate) const fn insert(&mut self, coding: ContentCoding) {
         self.0 |= 1 << coding as u8;
     }

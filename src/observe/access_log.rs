@@ -46,7 +46,7 @@ struct Ids {
 
 /// One request on its way, and what is known of it so far.
 #[derive(Debug)]
-pub(crate) struct Exchange {
+pub struct Exchange {
     pub(super) log: AccessRecorder,
     pub(super) id: u64,
     pub(super) client: Option<IpAddr>,
@@ -70,7 +70,7 @@ pub(super) struct Answer {
 
 /// How the transfer of a response ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub enum End {
     Whole,
     Aborted,
 }

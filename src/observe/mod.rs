@@ -7,4 +7,4 @@ mod record;
 mod writer;
 
 pub use access_log::{AccessRecorder, LogFormat};
-pub use layer::{AccessLogLayer, AccessLogService};
+pub use layer::{AccessLogLayer, AccessLogService, LoggedBody};

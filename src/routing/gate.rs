@@ -31,7 +31,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(config: &Config) -> Self {
-        let cache = Arc::new(Cache::new(config.cache));
+        let cache = Arc::new(Cache::new(&config.cache));
         let (mut exact, mut patterns) = (HashMap::new(), Vec::new());
         for (index, site) in config.sites.iter().enumerate() {
             for host in &site.hosts {

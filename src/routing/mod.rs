@@ -12,5 +12,7 @@ mod redirect;
 mod request;
 mod site;
 
-pub(crate) use gate::Gate;
+pub(crate) use gate::{Gate, GateService};
+pub(crate) use host::HostPattern;
+pub(crate) use path::PathPattern;
 pub(crate) use site::RouteLabel;

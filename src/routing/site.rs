@@ -22,6 +22,7 @@ use crate::rejection::Rejection;
 use crate::static_files::body::Body;
 use crate::static_files::cache::Cache;
 use crate::static_files::path::RelativePath;
+use crate::transform::cache_policy::NO_CACHE;
 use crate::static_files::{self, FileRequest, Files, Outcome, Policy, Refusal};
 
 /// One virtual host, ready to answer.
@@ -95,7 +96,7 @@ impl Site {
     async fn answer_routed(&self, parts: &Parts) -> Response<Body> {
         let (path, refusal) = match RelativePath::parse(parts.uri.path()) {
             Ok(path) => (Some(path), None),
-            Err(refusal) => (None, Some(Rejection::from(refusal))),
+            Err(refusal) => (None, Some(Rejection::from_path(refusal))),
         };
         let route = path.as_ref().and_then(|path| self.route(path));
         let answered = match (&path, refusal) {
@@ -205,7 +206,7 @@ fn fixed(
     *response.status_mut() = status;
     let fields = response.headers_mut();
     fields.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    fields.insert(CACHE_CONTROL, cache_control.cloned().unwrap_or(crate::transform::cache_policy::NO_CACHE));
+    fields.insert(CACHE_CONTROL, cache_control.cloned().unwrap_or_else(|| NO_CACHE.clone()));
     // RFC 9110 §8.6: neither of these has a body, nor a length.
     if status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
         fields.insert(CONTENT_TYPE, media_type.clone());

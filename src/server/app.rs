@@ -31,7 +31,8 @@ pub(super) trait Answer: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
-impl Answer for Arc<Gate> {
+/// The outer count of references is the worker's own, so that workers do not contend for one at every request.
+impl Answer for Arc<Arc<Gate>> {
     type Body = Body;
 
     async fn answer(&self, request: Request<Incoming>, _: Option<SocketAddr>) -> Response<Body> {

@@ -98,7 +98,6 @@ impl Worker {
         let (limits, log, connections) = (self.limits, self.log, self.connections);
         match self.app {
             App::Gate(gate) => {
-                // One count of references a worker, so that workers do not contend for it at every request.
                 let shared = Shared::new(Arc::new(gate), limits, log);
                 run(&shared, accepting, &connections, &draining).await
             }

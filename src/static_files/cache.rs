@@ -6,7 +6,6 @@
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::HeaderValue;
 use quick_cache::sync::Cache as Shards;
@@ -14,6 +13,7 @@ use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder, Weighter};
 
 use super::docroot::{Docroot, Kind, OpenFile};
 use super::representation::Representation;
+use crate::config::CacheConfig;
 use crate::rejection::Rejection;
 
 /// What a path leads to.
@@ -22,23 +22,6 @@ pub(crate) enum Found {
     Directory,
     Missing,
     Refused(Rejection),
-}
-
-/// How much is held, and how often it is checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CacheConfig {
-    /// Bytes in all; 0 holds nothing.
-    pub(crate) memory: u64,
-    /// The largest file that is held, in bytes; larger ones are streamed from the disk.
-    pub(crate) file: u64,
-    /// How long a checked file is taken for unchanged; zero checks at every request.
-    pub(crate) revalidate: Duration,
-}
-
-impl Default for CacheConfig {
-    fn default() -> Self {
-        Self { memory: 256 << 20, file: 1 << 20, revalidate: Duration::ZERO }
-    }
 }
 
 /// Holds representations of the files of any number of document roots.
@@ -64,7 +47,7 @@ struct KeyRef<'a> {
 struct ByBytes;
 
 impl Cache {
-    pub(crate) fn new(config: CacheConfig) -> Self {
+    pub(crate) fn new(config: &CacheConfig) -> Self {
         // A shard must have room for several of the largest files, or they would never be admitted.
         let shards = (config.memory / (config.file.max(1) * 8)).clamp(1, 64);
         let options = OptionsBuilder::new()
@@ -79,7 +62,7 @@ impl Cache {
             DefaultHashBuilder::default(),
             quick_cache::sync::DefaultLifecycle::default(),
         );
-        Self { shards, config }
+        Self { shards, config: config.clone() }
     }
 
     /// The file at a relative path as it is now, or what else is there.
@@ -101,11 +84,6 @@ impl Cache {
             self.shards.remove_if(&key, |now| Arc::ptr_eq(now, &stale));
         }
         self.load(docroot, path, media_type).await.unwrap_or_else(|error| Found::from_error(&error))
-    }
-
-    /// The held representation is not what is on the disk any more.
-    pub(crate) fn forget(&self, docroot: &Docroot, path: &str) {
-        self.shards.remove(&KeyRef { docroot: docroot.id(), path });
     }
 
     async fn load(

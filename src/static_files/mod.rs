@@ -32,13 +32,13 @@ use crate::header::range::{self, RangeSet};
 use crate::rejection::Rejection;
 use cache::{Cache, Found};
 use docroot::Docroot;
-use outcome::Selected;
+use outcome::{Part, Selected};
 use path::RelativePath;
 use representation::Representation;
-use settings::Settings;
 
-pub(crate) use outcome::{Outcome, Part, Refusal};
-pub(crate) use response::{Policy, respond, respond_with_page};
+pub(crate) use outcome::{ALLOW, Outcome, Refusal};
+pub(crate) use response::{Policy, redirect, respond, respond_with_page};
+pub(crate) use settings::{DEFAULT_LISTING_LIMIT, Settings, SymlinkPolicy};
 
 /// The files of one document root.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ impl Files {
         if status != StatusCode::NOT_FOUND {
             return None;
         }
-        let mut folder = path.map_or("", RelativePath::as_str);
+        let mut folder = path.map_or("", |path| path.as_str());
         for _ in 0..NEAREST {
             folder = folder.trim_end_matches('/').rsplit_once('/').map_or("", |(above, _)| above);
             if folder.is_empty() {

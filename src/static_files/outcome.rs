@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 use super::FileRequest;
 use super::docroot::{Docroot, OpenFile};
@@ -110,8 +110,8 @@ impl Outcome {
     ) -> Self {
         let listing = Listing { entries, truncated, limit, path: format!("/{path}"), at_root: path.is_empty() };
         let sort = listing::Sort::from_query(request.uri.query());
-        let (body, media_type) = if listing::prefers_json(request.headers) {
-            (listing.to_json(sort), "application/json")
+        let (body, media_type) = if listing::prefers_json(request.headers.get_all(header::ACCEPT)) {
+            (listing.to_json(), "application/json")
         } else {
             (listing.to_html(sort), "text/html; charset=utf-8")
         };

@@ -122,6 +122,17 @@ impl<'a> RelativePath<'a> {
         }
     }
 
+    /// What lies beneath the first `prefix` bytes, which end with a segment: the path within a mounted docroot.
+    pub(crate) fn beneath(&self, prefix: usize) -> RelativePath<'_> {
+        let rest = self.0.get(prefix..).unwrap_or_default();
+        RelativePath(Cow::Borrowed(rest.strip_prefix('/').unwrap_or(rest)))
+    }
+
+    /// With the leading slash again, as route patterns are written.
+    pub(crate) fn rooted(&self) -> String {
+        ["/", &self.0].concat()
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

@@ -10,9 +10,8 @@ use super::body::{Body, Part as BodyPart};
 use super::listing;
 use super::outcome::{self, Outcome, Part, Refusal, Selected};
 use super::representation::Content;
-use crate::header::accept_encoding::ContentCoding;
 use crate::header::entity_tag::EntityTag;
-use crate::header::multipart;
+use crate::header::multipart::{self, Boundary, Multipart};
 use crate::header::range::{self, ByteRange};
 use crate::transform::cache_policy::{IMMUTABLE, NO_CACHE, NO_STORE};
 use crate::transform::error_body;
@@ -57,7 +56,7 @@ pub(crate) fn respond_with_page(
     };
     *response.status_mut() = status;
     let fields = response.headers_mut();
-    fields.insert(CACHE_CONTROL, NO_STORE);
+    fields.insert(CACHE_CONTROL, NO_STORE.clone());
     fields.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     if let Some((name, value)) = refusal.field {
         fields.insert(name, value);
@@ -72,7 +71,7 @@ pub(crate) fn redirect(location: HeaderValue, status: StatusCode) -> Response<Bo
     response.headers_mut().insert(LOCATION, location);
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     // Without it a permanent redirect may be kept for ever.
-    response.headers_mut().insert(CACHE_CONTROL, NO_CACHE);
+    response.headers_mut().insert(CACHE_CONTROL, NO_CACHE.clone());
     response
 }
 
@@ -98,9 +97,9 @@ fn file(
             (StatusCode::PARTIAL_CONTENT, single(selected, part), length, media_type.clone(), content_range)
         }
         Part::Multiple(parts) => {
-            let plan = multipart::plan(&parts, complete, media_type, &boundary());
-            let length = HeaderValue::from(plan.content_length());
-            let multipart_type = plan.media_type();
+            let plan = multipart::plan(&parts, complete, media_type, &Boundary::from_random(random()));
+            let length = HeaderValue::from(plan.content_length);
+            let multipart_type = plan.content_type.clone();
             (StatusCode::PARTIAL_CONTENT, multiple(selected, plan), length, multipart_type, None)
         }
     };
@@ -113,8 +112,8 @@ fn file(
     if let Some(content_range) = content_range {
         fields.insert(CONTENT_RANGE, content_range);
     }
-    if selected.coding != ContentCoding::Identity {
-        fields.insert(CONTENT_ENCODING, selected.coding.as_value());
+    if let Some(coding) = selected.coding.as_value() {
+        fields.insert(CONTENT_ENCODING, coding);
     }
     fields.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     describe(fields, selected, tag, policy);
@@ -139,10 +138,10 @@ fn describe(fields: &mut HeaderMap, selected: &Selected, tag: &EntityTag, policy
 
 fn cache_control(selected: &Selected, policy: Policy<'_>) -> HeaderValue {
     match policy.cache_control {
-        _ if selected.is_fallback => NO_CACHE,
+        _ if selected.is_fallback => NO_CACHE.clone(),
         Some(rule) => rule.clone(),
-        None if selected.original.fingerprinted => IMMUTABLE,
-        None => NO_CACHE,
+        None if selected.original.fingerprinted => IMMUTABLE.clone(),
+        None => NO_CACHE.clone(),
     }
 }
 
@@ -156,8 +155,7 @@ fn single(selected: &Selected, range: ByteRange) -> Body {
     }
 }
 
-fn multiple(selected: &Selected, plan: multipart::Plan) -> Body {
-    let closing = plan.closing();
+fn multiple(selected: &Selected, plan: Multipart) -> Body {
     let mut parts = Vec::with_capacity(plan.parts.len() * 2 + 1);
     for part in plan.parts {
         parts.push(BodyPart::Memory(part.head));
@@ -166,7 +164,7 @@ fn multiple(selected: &Selected, plan: multipart::Plan) -> Body {
             Content::File(_) => BodyPart::File { start: part.range.start, end: part.range.end },
         });
     }
-    parts.push(BodyPart::Memory(closing));
+    parts.push(BodyPart::Memory(plan.closing));
     Body::parts(parts, selected.open.clone())
 }
 
@@ -175,16 +173,17 @@ fn slice(bytes: &bytes::Bytes, range: ByteRange) -> bytes::Bytes {
     bytes.slice(at(range.start)..at(range.end))
 }
 
-/// 128 random bits: nobody can put it into a file beforehand.
-fn boundary() -> String {
-    let random = [getrandom::u64(), getrandom::u64()].map(|half| half.unwrap_or_else(|_| clock_noise()));
-    format!("{:016x}{:016x}", random[0], random[1])
-}
-
-/// Where the system has no random numbers (a sandbox), the clock's last digits must do.
-fn clock_noise() -> u64 {
-    use std::hash::BuildHasher as _;
-    std::hash::RandomState::new().hash_one(std::time::Instant::now())
+/// For a boundary that nobody can have put into a file beforehand.
+fn random() -> [u8; 16] {
+    let mut random = [0; 16];
+    if getrandom::fill(&mut random).is_err() {
+        // A sandbox without random numbers: the keys of the hash maps, drawn at start, must do.
+        use std::hash::BuildHasher as _;
+        let drawn = std::hash::RandomState::new();
+        random[..8].copy_from_slice(&drawn.hash_one(std::time::Instant::now()).to_le_bytes());
+        random[8..].copy_from_slice(&drawn.hash_one(std::thread::current().id()).to_le_bytes());
+    }
+    random
 }
 
 /// A page of the site as it stands, without validators: it is the answer to a failure, not what the path names.
@@ -209,7 +208,10 @@ fn built_in((method, headers): (&Method, &HeaderMap), status: StatusCode) -> Res
     };
     let mut response = page(method, text, HeaderValue::from_static(media_type));
     if accepts_html {
-        response.headers_mut().insert(CONTENT_SECURITY_POLICY, error_body::CONTENT_SECURITY_POLICY);
+        response.headers_mut().insert(
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(error_body::CONTENT_SECURITY_POLICY),
+        );
     }
     response
 }
@@ -217,9 +219,9 @@ fn built_in((method, headers): (&Method, &HeaderMap), status: StatusCode) -> Res
 fn list(method: &Method, body: String, media_type: HeaderValue) -> Response<Body> {
     let mut response = page(method, body, media_type);
     let fields = response.headers_mut();
-    fields.insert(CACHE_CONTROL, NO_CACHE);
+    fields.insert(CACHE_CONTROL, NO_CACHE.clone());
     fields.insert(VARY, HeaderValue::from_static("Accept"));
-    fields.insert(CONTENT_SECURITY_POLICY, listing::CONTENT_SECURITY_POLICY);
+    fields.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(listing::CONTENT_SECURITY_POLICY));
     response
 }
 

@@ -14,6 +14,9 @@ pub(crate) static IMMUTABLE: HeaderValue =
 /// For everything else: keep it, but ask before using it.
 pub(crate) static NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
+/// For errors: what was wrong a moment ago may be right now, and there is nothing to compare with.
+pub(crate) static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
 /// What bundlers give hashed names to: the parts of a page. Pages, documents, data and archives are met by their names, and a
 /// name that looks like a hash is then most likely an identifier.
 const PARTS_OF_PAGES: &[&str] = &[

@@ -12,7 +12,10 @@ use crate::{serve_dir, tools};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     Daemun,
+    /// With `tcp_nopush on`, as Debian configures it: what the others are compared with.
     Nginx,
+    /// With `tcp_nopush off`, which costs it small files and gains it those that do not fit a packet of the loopback device.
+    NginxUncorked,
     /// `tower_http::services::ServeDir` on `axum::serve`.
     ServeDir,
     Caddy,
@@ -34,9 +37,7 @@ impl Kind {
             "serve-dir" => Ok(Self::ServeDir),
             "caddy" => Ok(Self::Caddy),
             "static-web-server" => Ok(Self::StaticWebServer),
-            _ => Err(
-                format!("there is no peer {name}: serve-dir, caddy or static-web-server").into(),
-            ),
+            _ => Err(format!("there is no peer {name}; see --help").into()),
         }
     }
 
@@ -44,6 +45,7 @@ impl Kind {
         match self {
             Self::Daemun => "daemun",
             Self::Nginx => "nginx",
+            Self::NginxUncorked => "nginx-nopush-off",
             Self::ServeDir => "serve-dir",
             Self::Caddy => "caddy",
             Self::StaticWebServer => "static-web-server",
@@ -53,7 +55,7 @@ impl Kind {
     /// The program and the Debian package that brings it.
     pub(crate) fn debian_package(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Nginx => Some(("nginx", "nginx-light")),
+            Self::Nginx | Self::NginxUncorked => Some(("nginx", "nginx-light")),
             Self::Caddy => Some(("caddy", "caddy")),
             Self::Daemun | Self::ServeDir | Self::StaticWebServer => None,
         }
@@ -64,7 +66,7 @@ impl Kind {
         let mut command = match self {
             Self::ServeDir => return "tower-http 0.7 on axum 0.8".to_owned(),
             Self::Daemun => return env!("CARGO_PKG_VERSION").to_owned(),
-            Self::Nginx => Command::new(NGINX),
+            Self::Nginx | Self::NginxUncorked => Command::new(NGINX),
             Self::Caddy => Command::new("caddy"),
             Self::StaticWebServer => Command::new(static_web_server()),
         };
@@ -106,7 +108,7 @@ impl Contender {
                 "--config".into(),
                 configuration,
             ],
-            Kind::Nginx => {
+            Kind::Nginx | Kind::NginxUncorked => {
                 vec![
                     NGINX.into(),
                     "-p".into(),
@@ -123,11 +125,7 @@ impl Contender {
                 served,
                 port.to_string(),
             ],
-            // XDG: Caddy keeps nothing in the home folder.
             Kind::Caddy => [
-                "env",
-                "GOMAXPROCS=1",
-                &format!("XDG_DATA_HOME={}", folder.display()),
                 "caddy",
                 "run",
                 "--adapter",
@@ -152,9 +150,10 @@ impl Contender {
         let served = root.path().display().to_string();
         match self.kind {
             Kind::Daemun => daemun(&served, folder, port, self.logs),
-            Kind::Nginx => nginx(&served, folder, port, self.logs),
+            Kind::Nginx => nginx(&served, folder, port, self.logs, "on"),
+            Kind::NginxUncorked => nginx(&served, folder, port, self.logs, "off"),
             Kind::Caddy => format!(
-                "{{\n admin off\n auto_https off\n persist_config off\n}}\nhttp://127.0.0.1:{port} {{\n bind 127.0.0.1\n root * {served}\n file_server\n}}\n"
+                "{{\n admin off\n auto_https off\n}}\nhttp://127.0.0.1:{port} {{\n bind 127.0.0.1\n root * {served}\n file_server\n}}\n"
             ),
             Kind::StaticWebServer => format!(
                 "[general]\nhost = \"127.0.0.1\"\nport = {port}\nroot = \"{served}\"\nlog-level = \"error\"\ncompression = false\nthreads-multiplier = 1\n"
@@ -190,7 +189,7 @@ file = "{folder}/access.log"
 }
 
 /// nginx at its best for static files: descriptors held open, sendfile, connections never retired.
-fn nginx(served: &str, folder: &str, port: u16, logs: bool) -> String {
+fn nginx(served: &str, folder: &str, port: u16, logs: bool, nopush: &str) -> String {
     // As root its worker would become another user, which may not enter the temporary folder.
     let user = if tools::is_root() { "user root;" } else { "" };
     let access_log = if logs {
@@ -209,7 +208,7 @@ http {{
     include /etc/nginx/mime.types;
     default_type application/octet-stream;
     sendfile on;
-    tcp_nopush on;
+    tcp_nopush {nopush};
     open_file_cache max=20000 inactive=60s;
     open_file_cache_valid 1s;
     keepalive_requests 1000000000;

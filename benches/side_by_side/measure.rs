@@ -110,7 +110,9 @@ impl Part {
     pub(crate) fn is_wrong(&self) -> bool {
         let errors = |turns: &Vec<Turn>| turns.iter().any(|turn| turn.counted.errors > 0.0);
         match self.contender.kind {
-            Kind::Daemun | Kind::Nginx => self.turns.as_ref().map_or(true, errors),
+            Kind::Daemun | Kind::Nginx | Kind::NginxUncorked => {
+                self.turns.as_ref().map_or(true, errors)
+            }
             _ => false,
         }
     }

@@ -46,7 +46,7 @@ Usage: cargo bench --bench side_by_side [-- [OPTIONS] [CASE]...]
 
   CASE               measure only these cases (default: all; see --list)
   --peer NAME        another server to compare: serve-dir, caddy, static-web-server (repeatable)
-  --without-daemun   only nginx and the peers
+  --without NAME     leave out daemun or nginx-nopush-off, which are measured by default
   --rounds N         turns of each server (default: 5)
   --seconds N        length of a turn (default: 3)
   --warm-up N        load before the first turn, in seconds (default: 1)
@@ -71,7 +71,7 @@ impl Options {
                 "--help" | "-h" => return Ok(Parsed::Say(HELP.to_owned())),
                 "--list" => return Ok(Parsed::Say(list())),
                 "--peer" => options.servers.push(Kind::peer(value()?)?),
-                "--without-daemun" => options.servers.retain(|kind| *kind != Kind::Daemun),
+                "--without" => options.leave_out(value()?)?,
                 "--rounds" => options.rounds = number(argument, value()?)?,
                 "--seconds" => options.seconds = number(argument, value()?)?,
                 "--warm-up" => options.warm_up = number(argument, value()?)?,
@@ -87,6 +87,14 @@ impl Options {
         options.seconds = options.seconds.max(1);
         options.select(&names)?;
         Ok(Parsed::Run(options))
+    }
+
+    fn leave_out(&mut self, name: &str) -> Result<()> {
+        if !["daemun", "nginx-nopush-off"].contains(&name) {
+            return Err(format!("{name} cannot be left out; see --help").into());
+        }
+        self.servers.retain(|kind| kind.name() != name);
+        Ok(())
     }
 
     fn select(&mut self, names: &[&str]) -> Result<()> {
@@ -107,7 +115,7 @@ impl Default for Options {
         Self {
             cases: CASES.iter().collect(),
             startup: true,
-            servers: vec![Kind::Nginx, Kind::Daemun],
+            servers: vec![Kind::Nginx, Kind::NginxUncorked, Kind::Daemun],
             rounds: 5,
             seconds: 3,
             warm_up: 1,

@@ -70,6 +70,9 @@ impl Running {
                 &options.server_core.to_string(),
             ])
             .args(words)
+            // Caddy would keep its state in the home folder.
+            .env("XDG_CONFIG_HOME", root.scratch())
+            .env("XDG_DATA_HOME", root.scratch())
             .stdin(Stdio::null())
             .stdout(said.try_clone()?)
             .stderr(said)

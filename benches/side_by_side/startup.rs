@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::client::Client;
-use crate::contender::Contender;
+use crate::contender::{Contender, Kind};
 use crate::document_root::DocumentRoot;
 use crate::measure::median;
 use crate::options::Options;
@@ -34,7 +34,8 @@ pub(crate) struct Startup {
 /// Measures each server alone.
 pub(crate) fn measure(options: &Options, root: &DocumentRoot) -> Result<Vec<Startup>> {
     let mut all = Vec::new();
-    for kind in &options.servers {
+    let same_start = |kind: &&Kind| **kind != Kind::NginxUncorked;
+    for kind in options.servers.iter().filter(same_start) {
         let contender = Contender {
             kind: *kind,
             logs: false,

@@ -1,0 +1,330 @@
+//! The one place where flags, the configuration file and library code meet.
+//!
+//! 1. read the file, if one is named, or make one of the settings of the one site; 2. resolve it; 3. lay the overrides over it.
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
+
+use toml::Spanned;
+
+use super::{
+    AccessLog, Config, ConfigError, ListenAddress,
+    error::{NOWHERE, Problem, Source},
+    file::{File, Site, Text},
+    parse, resolve,
+};
+use crate::static_files::SymlinkPolicy;
+
+/// Makes a [`Config`] from a docroot and settings in code, or from a file and what overrides it.
+///
+/// A file describes its sites itself: the settings of a site beside a file are an error that names the key to set there. `listen`,
+/// `workers`, `access_log`, `log_file` and `cache_memory` override the file.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let docroot = folder.path();
+/// let config = daemun::Config::builder()
+///     .docroot(docroot)
+///     .listing(true)
+///     .header("X-Frame-Options", "DENY")
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ConfigBuilder {
+    written: Written,
+    site: Site,
+    /// The settings of a site that were given: as a flag, and as a key of the file.
+    site_settings: Vec<(&'static str, String)>,
+    listen: Vec<ListenAddress>,
+    workers: Option<NonZeroUsize>,
+    access_log: Option<AccessLog>,
+    unset_access_log: AccessLog,
+    log_file: Option<PathBuf>,
+    cache_memory: Option<u64>,
+}
+
+/// Where the configuration text is.
+#[derive(Clone, Debug, Default)]
+enum Written {
+    #[default]
+    Nowhere,
+    File(PathBuf),
+    Text(String, PathBuf),
+}
+
+impl ConfigBuilder {
+    /// Reads the file at `path`. Relative paths in it are relative to its folder.
+    #[must_use]
+    pub fn file(mut self, path: impl AsRef<Path>) -> Self {
+        self.written = Written::File(path.as_ref().to_owned());
+        self
+    }
+
+    /// Reads `text` as if it stood in `file`, which need not exist.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<String>, file: impl AsRef<Path>) -> Self {
+        self.written = Written::Text(text.into(), file.as_ref().to_owned());
+        self
+    }
+
+    /// The folder whose files are served, relative to the current folder.
+    #[must_use]
+    pub fn docroot(mut self, folder: impl AsRef<Path>) -> Self {
+        let folder = folder.as_ref().to_string_lossy().into_owned();
+        self.note("ROOT", format!("docroot = {folder:?}"));
+        self.site.docroot = Some(text(folder));
+        self
+    }
+
+    /// An address to listen on; may be called again. Replaces the file's listeners, or `127.0.0.1:8080`.
+    #[must_use]
+    pub fn listen(mut self, address: impl Into<ListenAddress>) -> Self {
+        self.listen.push(address.into());
+        self
+    }
+
+    /// File names that answer for a directory; the first that exists is sent. Default: `index.html`.
+    #[must_use]
+    pub fn index<I: Into<String>>(mut self, names: impl IntoIterator<Item = I>) -> Self {
+        self.site.index = Some(names.into_iter().map(text).collect());
+        self.note("--index", "index = […]");
+        self
+    }
+
+    /// The file, relative to the docroot, that answers navigations to paths where there is no file. Default: none.
+    #[must_use]
+    pub fn spa(mut self, file: impl Into<String>) -> Self {
+        let file = file.into();
+        self.note("--spa", format!("spa = {file:?}"));
+        self.site.spa = Some(text(file));
+        self
+    }
+
+    /// Whether directories without an index file are listed. Default: false.
+    #[must_use]
+    pub fn listing(mut self, on: bool) -> Self {
+        self.site.listing = Some(on);
+        self.note("--listing", format!("listing = {on}"));
+        self
+    }
+
+    /// Most entries that a listing shows. Default: 10,000.
+    #[must_use]
+    pub fn listing_limit(mut self, entries: usize) -> Self {
+        self.site.listing_limit = Some(Spanned::new(
+            NOWHERE,
+            i64::try_from(entries).unwrap_or(i64::MAX),
+        ));
+        self.note("--listing-limit", format!("listing_limit = {entries}"));
+        self
+    }
+
+    /// Whether names that begin with a dot are served; `/.well-known/` always is. Default: false.
+    #[must_use]
+    pub fn hidden(mut self, on: bool) -> Self {
+        self.site.hidden = Some(on);
+        self.note("--hidden", format!("hidden = {on}"));
+        self
+    }
+
+    /// Which symbolic links are followed. Default: those that lead to a place beneath the docroot.
+    #[must_use]
+    pub fn symlinks(mut self, policy: SymlinkPolicy) -> Self {
+        self.note("--symlinks", format!("symlinks = {:?}", policy.name()));
+        self.site.symlinks = Some(text(policy.name()));
+        self
+    }
+
+    /// Whether `/page` is answered with `page.html`. Default: false.
+    #[must_use]
+    pub fn clean_urls(mut self, on: bool) -> Self {
+        self.site.clean_urls = Some(on);
+        self.note("--clean-urls", format!("clean_urls = {on}"));
+        self
+    }
+
+    /// Whether fresh `.br`, `.zst` and `.gz` files beside a file are sent in its place. Default: true.
+    #[must_use]
+    pub fn sidecars(mut self, on: bool) -> Self {
+        self.site.sidecars = Some(on);
+        self.note("--sidecars", format!("sidecars = {on}"));
+        self
+    }
+
+    /// An origin whose scripts may read the responses, or `*` for any; may be called again. Default: none.
+    #[must_use]
+    pub fn cors(mut self, origin: impl Into<String>) -> Self {
+        self.site.cors.get_or_insert_default().push(text(origin));
+        self.note("--cors", "cors = [\"…\"]");
+        self
+    }
+
+    /// A field set on every response; may be called again.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let name = name.into();
+        self.note(
+            "--header",
+            format!("{name} = \"…\"` under [site.headers], as `{name} = \"…\""),
+        );
+        self.site.headers.0.push((text(name), text(value)));
+        self
+    }
+
+    /// `Cache-Control` for every file. Default: by outcome; `immutable` for files with a fingerprint in their name, else `no-cache`.
+    #[must_use]
+    pub fn cache_control(mut self, value: impl Into<String>) -> Self {
+        let value = value.into();
+        self.note("--cache-control", format!("cache_control = {value:?}"));
+        self.site.cache_control = Some(text(value));
+        self
+    }
+
+    /// How many worker threads `Server::serve_with_workers` is to be given: see [`Config::workers`]. Default: one for each core.
+    #[must_use]
+    pub fn workers(mut self, workers: NonZeroUsize) -> Self {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// The format of the access log; overrides the file.
+    #[must_use]
+    pub fn access_log(mut self, format: AccessLog) -> Self {
+        self.access_log = Some(format);
+        self
+    }
+
+    /// The format of the access log when neither the file nor [`access_log`](Self::access_log) says. Default: [`AccessLog::Off`].
+    #[must_use]
+    pub fn access_log_by_default(mut self, format: AccessLog) -> Self {
+        self.unset_access_log = format;
+        self
+    }
+
+    /// The file that access records are appended to, relative to the current folder. Default: standard output.
+    #[must_use]
+    pub fn log_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.log_file = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// Most memory for files held, in bytes; 0 holds nothing. Default: 256 MiB.
+    #[must_use]
+    pub fn cache_memory(mut self, bytes: u64) -> Self {
+        self.cache_memory = Some(bytes);
+        self
+    }
+
+    /// Judges it all.
+    ///
+    /// # Errors
+    /// All that is wrong, each with its place and the next step.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        let mut config = match &self.written {
+            Written::Nowhere => self.resolve_settings()?,
+            Written::File(path) => self.resolve_text(read(path)?, path)?,
+            Written::Text(text, path) => self.resolve_text(text.clone(), path)?,
+        };
+        if !self.listen.is_empty() {
+            config.listen = self.listen;
+        }
+        config.workers = self.workers.or(config.workers);
+        config.log.access = self.access_log.unwrap_or(config.log.access);
+        config.log.file = self
+            .log_file
+            .map(|path| resolve::absolute(&path))
+            .or(config.log.file);
+        config.cache.memory = self.cache_memory.unwrap_or(config.cache.memory);
+        Ok(config)
+    }
+
+    fn resolve_settings(&self) -> Result<Config, ConfigError> {
+        if self.site.docroot.is_none() {
+            return Err(Problem::new("there is nothing to serve")
+                .help("give a docroot, or a configuration file")
+                .into());
+        }
+        let site = vec![Spanned::new(NOWHERE, self.site.clone())];
+        let file = File {
+            site,
+            ..File::default()
+        };
+        resolve::resolve(
+            file,
+            &resolve::absolute(Path::new(".")),
+            self.unset_access_log,
+        )
+        .map_err(|problems| ConfigError::new(problems, None))
+    }
+
+    fn resolve_text(&self, text: String, path: &Path) -> Result<Config, ConfigError> {
+        let mut problems: Vec<Problem> = self
+            .site_settings
+            .iter()
+            .map(|(flag, key)| beside_a_file(flag, key, path))
+            .collect();
+        let folder = resolve::absolute(path)
+            .parent()
+            .map_or_else(|| PathBuf::from("/"), Path::to_owned);
+        let resolved = parse::parse(&text)
+            .and_then(|file| resolve::resolve(file, &folder, self.unset_access_log));
+        match resolved {
+            Ok(config) if problems.is_empty() => Ok(config),
+            other => {
+                problems.extend(other.err().unwrap_or_default());
+                Err(ConfigError::new(problems, Some(Source::new(path, text))))
+            }
+        }
+    }
+
+    fn note(&mut self, flag: &'static str, key: impl Into<String>) {
+        self.site_settings.push((flag, key.into()));
+    }
+}
+
+fn text(text: impl Into<String>) -> Text {
+    Text::new(NOWHERE, text.into())
+}
+
+fn beside_a_file(flag: &str, key: &str, path: &Path) -> Problem {
+    Problem::new(format!(
+        "`{flag}` does not go with a configuration file, which describes its sites itself"
+    ))
+    .help(format!(
+        "write `{key}` under [[site]] in {}",
+        path.display()
+    ))
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    let shown = path.display();
+    let unreadable = |why: &str, help: &str| {
+        ConfigError::from(Problem::new(format!("cannot read `{shown}`: {why}")).help(help))
+    };
+    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => unreadable(
+            "there is no such file",
+            "name another with `-c FILE`, or serve a folder with `daemun FOLDER`",
+        ),
+        std::io::ErrorKind::IsADirectory => unreadable(
+            "it is a folder",
+            "name the file in it, or serve it with `daemun FOLDER`",
+        ),
+        _ => unreadable(
+            &error.to_string(),
+            "see to its permissions, or name another file",
+        ),
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+        // Up to the fault the lossy text is the same, byte by byte; the fault is a replacement character of three bytes.
+        let problem = Problem::new("this is not UTF-8")
+            .help("save the file as UTF-8")
+            .at(valid..valid + 3);
+        ConfigError::new(vec![problem], Some(Source::new(path, text)))
+    })
+}

@@ -1,0 +1,253 @@
+//! The configuration file as written: one flat struct a table, one field a key, and for each key its documentation.
+//!
+//! Nothing is judged here but the shape. `docs/configuration.md` is made from the doc comments below: the first words of a struct's
+//! comment are its table's header, a field's comment tells what the key does, in which unit, and its default.
+
+use serde::{Deserialize, Deserializer, de};
+use toml::Spanned;
+
+/// A string.
+pub(crate) type Text = Spanned<String>;
+/// A whole number.
+pub(crate) type Number = Spanned<i64>;
+/// A number of bytes.
+pub(crate) type Size = Spanned<Quantity>;
+/// A length of time.
+pub(crate) type Time = Spanned<Quantity>;
+
+/// Top level: the keys before the first table.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct File {
+    /// Worker threads; each accepts connections of its own and serves them on one core.
+    /// Default: one for each core that the process may use.
+    pub(crate) workers: Option<Number>,
+    pub(crate) listen: Vec<Spanned<Listen>>,
+    pub(crate) site: Vec<Spanned<Site>>,
+    pub(crate) cache: Cache,
+    pub(crate) limits: Limits,
+    pub(crate) log: Log,
+}
+
+/// `[[listen]]`: an address to accept connections on, once for each address.
+///
+/// Without one, the server listens on `127.0.0.1:8080`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Listen {
+    /// `"8080"` or `"localhost:8080"`: this machine only. `":8080"` or `"*:8080"`: every IPv4 interface. `"192.0.2.1:8080"`,
+    /// `"[::1]:8080"`: this address. `"[::]:8080"`: every IPv6 interface. `"unix:/run/daemun.sock"`: a Unix socket. Port 0: a free port
+    /// that the system chooses.
+    /// Required.
+    pub(crate) address: Text,
+}
+
+/// `[[site]]`: a virtual host: what is served, and how, to those who ask for one of its `hosts`.
+///
+/// The most exact host wins: a full name before `*.example.com` (longer before shorter), and a site without `hosts` takes what is left.
+/// A file without any `[[site]]` serves the folder `public` beside it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Site {
+    /// Host names that the site answers to: `"example.com"`, `"*.example.com"` (one or more labels before the dot, not `example.com`
+    /// itself), or `"*"` (any). Ports are left out.
+    /// Default: every host.
+    pub(crate) hosts: Vec<Text>,
+    /// The folder whose files are served; relative to the configuration file.
+    /// Default: none; the site then has only what its routes say.
+    pub(crate) docroot: Option<Text>,
+    /// File names that answer for a directory; the first that exists is sent.
+    /// Default: `["index.html"]`.
+    pub(crate) index: Option<Vec<Text>>,
+    /// Whether `/page` is answered with the file `page.html`.
+    /// Default: `false`.
+    pub(crate) clean_urls: Option<bool>,
+    /// For single-page applications: the file, relative to the docroot, that answers when a person navigates to a path where there is no
+    /// file. Requests for anything but a page, such as a missing script, stay 404.
+    /// Default: none.
+    pub(crate) spa: Option<Text>,
+    /// Whether a directory without an index file is listed (as HTML, or as JSON to those who ask for it); otherwise it is 404.
+    /// Default: `false`.
+    pub(crate) listing: Option<bool>,
+    /// Most entries that a listing shows.
+    /// Default: `10000`.
+    pub(crate) listing_limit: Option<Number>,
+    /// Whether names that begin with a dot (`.env`, `.git`) are served; `/.well-known/` always is (RFC 8615).
+    /// Default: `false`.
+    pub(crate) hidden: Option<bool>,
+    /// Which symbolic links are followed: `"within-root"`, those that lead to a place beneath the docroot; `"deny"`, none; `"follow"`,
+    /// all, wherever they lead. The docroot itself may always be a link.
+    /// Default: `"within-root"`.
+    pub(crate) symlinks: Option<Text>,
+    /// Whether `app.js.br`, `app.js.zst` and `app.js.gz`, when not older than `app.js`, are sent in its place to clients that accept them.
+    /// Default: `true`.
+    pub(crate) sidecars: Option<bool>,
+    /// `Cache-Control` for every file of the site.
+    /// Default: by outcome. Files with a fingerprint in their name (`app.3f9a1c7b.js`) are `public, max-age=31536000, immutable`, all
+    /// else is `no-cache`.
+    pub(crate) cache_control: Option<Text>,
+    /// Origins whose scripts may read the responses (CORS): `["https://example.com"]`, or `["*"]` for any.
+    /// Default: none.
+    pub(crate) cors: Option<Vec<Text>>,
+    /// Fields set on every response of the site, errors included; a table of names and values.
+    /// Default: none.
+    pub(crate) headers: Entries,
+    /// Media types by file-name extension, over the built-in table: `glb = "model/gltf-binary"`.
+    /// Default: none.
+    pub(crate) media_types: Entries,
+    /// Pages for error statuses, as paths in the docroot: `404 = "/errors/404.html"`.
+    /// Default: the nearest `404.html` on the way up from the path asked for, else a short text.
+    pub(crate) error_pages: Entries,
+    pub(crate) route: Vec<Spanned<Route>>,
+}
+
+/// `[[site.route]]`: what is different for some paths of the site above it.
+///
+/// The most exact path wins, wherever it stands in the file: `=/exact`, then the longest prefix, then the longest ending; only the
+/// prefix `/` comes after endings. A route has at most one of `docroot`, `redirect` and `respond`; without any, the site's own docroot
+/// serves it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Route {
+    /// The paths meant: `"/api/"`, a prefix of whole segments (`/api`, `/api/x`, not `/apix`); `"=/robots.txt"`, exactly this path;
+    /// `"*.php"`, by ending.
+    /// Required.
+    pub(crate) path: Text,
+    /// A folder of its own for these paths; relative to the configuration file. The other settings of static files are the site's,
+    /// but for `spa`.
+    /// Default: none.
+    pub(crate) docroot: Option<Text>,
+    /// Whether the prefix in `path` is taken off before the file is looked for: with `path = "/docs/"`, `/docs/a.html` is then `a.html`
+    /// in the docroot, otherwise `docs/a.html`.
+    /// Default: `false`.
+    pub(crate) strip_prefix: Option<bool>,
+    /// Where to send the client instead: a path (`"/new/{rest}"`) or a URL (`"https://example.com{path}"`). `{path}` is the path asked
+    /// for, `{rest}` what follows the prefix, `{host}` the host asked for. The query is kept, unless the target has one.
+    /// Default: none.
+    pub(crate) redirect: Option<Text>,
+    /// A fixed response: its body.
+    /// Default: none.
+    pub(crate) respond: Option<Text>,
+    /// Status of the `redirect` (301, 302, 303, 307 or 308) or of the fixed response (a final status that may have a body).
+    /// Default: `302` for `redirect`, `200` for `respond`.
+    pub(crate) status: Option<Number>,
+    /// `Content-Type` of the fixed response.
+    /// Default: `"text/plain; charset=utf-8"`.
+    pub(crate) media_type: Option<Text>,
+    /// `Cache-Control` for these paths, errors excepted.
+    /// Default: the site's.
+    pub(crate) cache_control: Option<Text>,
+    /// Fields set on the responses to these paths, over the site's; a table of names and values.
+    /// Default: none.
+    #[serde(default)]
+    pub(crate) headers: Entries,
+}
+
+/// `[cache]`: files held in memory.
+///
+/// A changed file is served changed on the very next request, unless `revalidate` says otherwise.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Cache {
+    /// Most memory for files and their compressed forms; `0` holds nothing.
+    /// Default: `"256MiB"`.
+    pub(crate) memory: Option<Size>,
+    /// The largest file that is held; larger ones are streamed from the disk.
+    /// Default: `"1MiB"`.
+    pub(crate) file: Option<Size>,
+    /// How long a held file is trusted before the disk is asked again whether it has changed.
+    /// Default: `"0s"`, ask at each request.
+    pub(crate) revalidate: Option<Time>,
+}
+
+/// `[limits]`: what a client may take.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// How long a client may take to send the head of a request.
+    /// Default: `"10s"`.
+    pub(crate) header_timeout: Option<Time>,
+    /// How long a connection may stay open between two requests.
+    /// Default: `"75s"`.
+    pub(crate) keep_alive_timeout: Option<Time>,
+    /// Most bytes in the head of a request; at least 8 KiB, at most 1 MiB.
+    /// Default: `"32KiB"`.
+    pub(crate) header_size: Option<Size>,
+    /// Most fields in the head of a request.
+    /// Default: `100`.
+    pub(crate) header_count: Option<Number>,
+    /// Most connections open at a time; more wait to be accepted.
+    /// Default: `10000`.
+    pub(crate) connections: Option<Number>,
+    /// How long open responses may take to end after the server was told to stop.
+    /// Default: `"30s"`.
+    pub(crate) drain_timeout: Option<Time>,
+}
+
+/// `[log]`: the access log.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// `"combined"`, the format of Apache and nginx; `"json"`, one object a line; `"off"`.
+    /// Default: `"combined"` for the program, `"off"` for the library.
+    pub(crate) access: Option<Text>,
+    /// The file that records are appended to; relative to the configuration file.
+    /// Default: standard output.
+    pub(crate) file: Option<Text>,
+}
+
+/// A size or a time as written: a bare number, or a number with its unit.
+#[derive(Clone, Debug)]
+pub(crate) enum Quantity {
+    Number(i64),
+    Text(String),
+}
+
+impl<'de> Deserialize<'de> for Quantity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Quantity;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a number with its unit in quotes, such as \"64KiB\" or \"10s\"")
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Quantity, E> {
+                Ok(Quantity::Number(number))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Quantity, E> {
+                Ok(Quantity::Text(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// A table whose keys are free, such as field names; in the order of the file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Entries(pub(crate) Vec<(Text, Text)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a table")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+                let mut entries: Vec<(Text, Text)> = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                entries.sort_by_key(|(key, _)| key.span().start);
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}

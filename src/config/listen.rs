@@ -1,0 +1,164 @@
+//! Where the server listens, as people write it.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+};
+
+use super::error::{ConfigError, Problem};
+
+/// An address to listen on: TCP, or a Unix socket.
+///
+/// Written `8080` or `localhost:8080` (this machine only), `:8080` or `*:8080` (every IPv4 interface), `127.0.0.1:8080`,
+/// `[::1]:8080`, `unix:/run/daemun.sock`. Port 0 lets the system choose a free port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ListenAddress {
+    /// A TCP socket.
+    Tcp(SocketAddr),
+    /// A Unix stream socket at this path.
+    Unix(PathBuf),
+}
+
+impl Default for ListenAddress {
+    /// `127.0.0.1:8080`: nothing is offered to the network unless asked for.
+    fn default() -> Self {
+        Self::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    /// A form that [`FromStr`] reads back.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl FromStr for ListenAddress {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        Self::parse(text).map_err(ConfigError::from)
+    }
+}
+
+impl From<SocketAddr> for ListenAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address)
+    }
+}
+
+impl ListenAddress {
+    /// [`FromStr`] with the problem still to be located in a file.
+    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return match path {
+                "" => Err(refusal(text, "a path must follow `unix:`")),
+                path => Ok(Self::Unix(PathBuf::from(path))),
+            };
+        }
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return Ok(Self::Tcp(address));
+        }
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(Self::Tcp((Ipv4Addr::LOCALHOST, port(text, text)?).into()));
+        }
+        if text.parse::<IpAddr>().is_ok() {
+            return Err(refusal(text, "the port is missing"));
+        }
+        if text.contains("//") {
+            return Err(refusal(text, "an address is not a URL"));
+        }
+        let Some((host, port_text)) = text.rsplit_once(':') else {
+            return Err(refusal(
+                text,
+                "it is neither a port nor an address with one",
+            ));
+        };
+        let ip = match host {
+            "" | "*" => Ipv4Addr::UNSPECIFIED,
+            "localhost" => Ipv4Addr::LOCALHOST,
+            _ if host.contains(':') => {
+                return Err(refusal(text, "an IPv6 address is written in brackets"));
+            }
+            _ if host.parse::<Ipv4Addr>().is_ok() => Ipv4Addr::LOCALHOST, // its port is wrong: `port` says how
+            _ => {
+                return Err(refusal(
+                    text,
+                    "names other than `localhost` are not looked up",
+                ));
+            }
+        };
+        Ok(Self::Tcp((ip, port(text, port_text)?).into()))
+    }
+}
+
+fn port(text: &str, port: &str) -> Result<u16, Problem> {
+    match port {
+        "" => Err(refusal(text, "the port is missing")),
+        // `u16` alone would take "+80".
+        _ if port.bytes().all(|byte| byte.is_ascii_digit()) => port
+            .parse()
+            .map_err(|_| refusal(text, "a port is at most 65535")),
+        _ => Err(refusal(text, "the port is not a number")),
+    }
+}
+
+fn refusal(text: &str, why: &str) -> Problem {
+    Problem::new(format!("`{text}` is not an address to listen on: {why}"))
+        .help("write `8080`, `:8080`, `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/daemun.sock`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_form_is_read() {
+        for (text, want) in [
+            ("8080", "127.0.0.1:8080"),
+            ("0", "127.0.0.1:0"),
+            (":8080", "0.0.0.0:8080"),
+            ("*:80", "0.0.0.0:80"),
+            ("localhost:3000", "127.0.0.1:3000"),
+            ("127.0.0.1:8080", "127.0.0.1:8080"),
+            ("[::1]:8080", "[::1]:8080"),
+            ("[::]:80", "[::]:80"),
+            ("unix:/run/daemun.sock", "unix:/run/daemun.sock"),
+            ("unix:run/daemun.sock", "unix:run/daemun.sock"),
+        ] {
+            let address: ListenAddress = text.parse().expect(text);
+            assert_eq!(address.to_string(), want, "{text}");
+            assert_eq!(
+                address.to_string().parse::<ListenAddress>().expect(want),
+                address
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_says_why() {
+        for (text, why) in [
+            ("", "neither"),
+            ("public", "neither"),
+            ("99999", "65535"),
+            ("127.0.0.1", "port is missing"),
+            ("::1", "port is missing"),
+            ("127.0.0.1:", "port is missing"),
+            ("127.0.0.1:99999", "65535"),
+            ("127.0.0.1:http", "not a number"),
+            ("localhost:+80", "not a number"),
+            ("::1:8080x", "brackets"),
+            ("example.com:80", "not looked up"),
+            ("http://localhost:80", "not a URL"),
+            ("unix:", "must follow"),
+        ] {
+            let error = text.parse::<ListenAddress>().expect_err(text).to_string();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+}

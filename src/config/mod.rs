@@ -1,0 +1,272 @@
+//! Configuration: text → as written → resolved.
+//!
+//! 1. [`ConfigBuilder`] is the one place where flags, the file and library code meet.
+//! 2. `parse` reads TOML into `file`: the keys as written, with their places, and their documentation.
+//! 3. `resolve` judges every value and makes a [`Config`]: what exists in it is valid.
+//! 4. [`ConfigError`] tells all that is wrong: where, and what to do.
+
+mod builder;
+mod error;
+mod file;
+mod keys;
+mod listen;
+mod parse;
+mod quantity;
+mod resolve;
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+pub use self::{builder::ConfigBuilder, error::ConfigError, listen::ListenAddress};
+use crate::{
+    routing::{HostPattern, PathPattern},
+    static_files::Settings,
+};
+
+/// Everything the server needs to know, judged and ready to use.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # std::fs::create_dir(folder.path().join("public"))?;
+/// # let file = folder.path().join("daemun.toml");
+/// let config = daemun::Config::parse(
+///     r#"
+///     [[site]]
+///     docroot = "public"
+///     clean_urls = true
+///     "#,
+///     &file, // relative paths are relative to its folder
+/// )?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) listen: Vec<ListenAddress>,
+    pub(crate) workers: Option<NonZeroUsize>,
+    /// At least one.
+    pub(crate) sites: Vec<SiteConfig>,
+    pub(crate) cache: CacheConfig,
+    pub(crate) limits: Limits,
+    pub(crate) log: LogConfig,
+}
+
+impl Config {
+    /// Reads and judges the file at `path`; relative paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// All that is wrong with the file, each with its place and the next step.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        Self::builder().file(path).build()
+    }
+
+    /// Judges `text` as if it stood in `file`, which need not exist: messages name it, and relative paths are relative to its folder.
+    ///
+    /// # Errors
+    /// All that is wrong with the text, each with its place and the next step.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        Self::builder().text(text, file).build()
+    }
+
+    /// Starts a configuration in code: a docroot, or a file and what overrides it.
+    pub fn builder() -> ConfigBuilder {
+        ConfigBuilder::default()
+    }
+
+    /// Where the server listens; at least one address.
+    pub fn listen(&self) -> &[ListenAddress] {
+        &self.listen
+    }
+
+    /// How many worker threads serve connections: as configured, else one for each core that the process may use.
+    pub fn workers(&self) -> NonZeroUsize {
+        self.workers
+            .unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+
+    /// The docroots of the sites and of their routes, each once, in the order of the file.
+    pub fn docroots(&self) -> Vec<&Path> {
+        let mut docroots: Vec<&Path> = Vec::new();
+        for site in &self.sites {
+            let of_routes = site.routes.iter().filter_map(|route| match &route.action {
+                RouteAction::Files(settings) => Some(settings),
+                _ => None,
+            });
+            for settings in site.files.iter().chain(of_routes) {
+                if !docroots.contains(&settings.docroot.as_path()) {
+                    docroots.push(&settings.docroot);
+                }
+            }
+        }
+        docroots
+    }
+
+    /// How much is configured: `1 site, 3 routes, 2 listeners`.
+    pub fn summary(&self) -> String {
+        let routes = self.sites.iter().map(|site| site.routes.len()).sum();
+        let counted = |count: usize, noun: &str| {
+            format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+        };
+        [
+            counted(self.sites.len(), "site"),
+            counted(routes, "route"),
+            counted(self.listen.len(), "listener"),
+        ]
+        .join(", ")
+    }
+}
+
+/// How much of the files is held in memory.
+#[derive(Clone, Debug)]
+pub(crate) struct CacheConfig {
+    /// Bytes; 0: nothing is held. Default: 256 MiB.
+    pub(crate) memory: u64,
+    /// The largest file held, in bytes. Default: 1 MiB.
+    pub(crate) file: u64,
+    /// How long a held file is trusted; zero: `statx` at each request. Default: zero.
+    pub(crate) revalidate: Duration,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self {
+            memory: 256 << 20,
+            file: 1 << 20,
+            revalidate: Duration::ZERO,
+        }
+    }
+}
+
+/// What a client may take.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// For the head of a request to arrive. Default: 10 s.
+    pub(crate) header_timeout: Duration,
+    /// Between two requests. Default: 75 s.
+    pub(crate) keep_alive_timeout: Duration,
+    /// Bytes in the head of a request; 8 KiB to 1 MiB. Default: 32 KiB.
+    pub(crate) header_size: usize,
+    /// Fields in the head of a request; at least 1. Default: 100.
+    pub(crate) header_count: usize,
+    /// Connections open at a time; at least 1. Default: 10,000.
+    pub(crate) connections: usize,
+    /// For open responses to end when the server stops. Default: 30 s.
+    pub(crate) drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(75),
+            header_size: 32 << 10,
+            header_count: 100,
+            connections: 10_000,
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The access log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LogConfig {
+    pub(crate) access: AccessLog,
+    /// An absolute path; `None`: standard output.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// The format of the access log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Nothing is logged.
+    #[default]
+    Off,
+    /// The combined format of Apache and nginx.
+    Combined,
+    /// One JSON object a line.
+    Json,
+}
+
+impl AccessLog {
+    /// The accepted spellings.
+    pub(crate) const NAMES: [&str; 3] = ["combined", "json", "off"];
+}
+
+impl FromStr for AccessLog {
+    type Err = ConfigError;
+
+    /// Reads `combined`, `json` or `off`.
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        match text {
+            "off" => Ok(Self::Off),
+            "combined" => Ok(Self::Combined),
+            "json" => Ok(Self::Json),
+            _ => Err(ConfigError::unknown_word(
+                "access log format",
+                text,
+                &Self::NAMES,
+            )),
+        }
+    }
+}
+
+/// A virtual host.
+#[derive(Clone, Debug)]
+pub(crate) struct SiteConfig {
+    /// Empty: every host.
+    pub(crate) hosts: Vec<HostPattern>,
+    /// The site's own docroot.
+    pub(crate) files: Option<Settings>,
+    /// In the order of the file; no two have the same pattern.
+    pub(crate) routes: Vec<RouteConfig>,
+    pub(crate) cache_control: Option<HeaderValue>,
+    /// Set on every response of the site, errors included.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Error status and the page's path in the docroot, without a leading slash.
+    pub(crate) error_pages: Vec<(StatusCode, String)>,
+    pub(crate) cors: Option<Cors>,
+}
+
+/// Whose scripts may read the responses.
+#[derive(Clone, Debug)]
+pub(crate) enum Cors {
+    /// Everybody's: `*`.
+    Any,
+    /// Those of these origins (RFC 6454 §6.2), at least one.
+    Origins(Vec<HeaderValue>),
+}
+
+/// What is different for some paths of a site.
+#[derive(Clone, Debug)]
+pub(crate) struct RouteConfig {
+    pub(crate) pattern: PathPattern,
+    pub(crate) action: RouteAction,
+    /// Whether the prefix is taken off before a file is looked for; only with a prefix pattern.
+    pub(crate) strip_prefix: bool,
+    pub(crate) cache_control: Option<HeaderValue>,
+    /// Set over the site's fields.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// What a route does.
+#[derive(Clone, Debug)]
+pub(crate) enum RouteAction {
+    /// Serves from the site's own docroot, which exists.
+    Site,
+    /// Serves from a docroot of the route's own.
+    Files(Settings),
+    /// Sends the client to `to`, in which `{path}`, `{rest}` and `{host}` are filled in.
+    Redirect { to: String, status: StatusCode },
+    /// Answers by itself.
+    Respond {
+        status: StatusCode,
+        body: Bytes,
+        media_type: HeaderValue,
+    },
+}

@@ -1,0 +1,271 @@
+//! The file as written → a valid [`Config`].
+//!
+//! Every value is judged, and every problem collected, before one of them ends the work: a person mends a file in one go.
+
+mod fields;
+mod redirect;
+mod route;
+mod site;
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use toml::Spanned;
+
+use super::{
+    AccessLog, CacheConfig, Config, Limits, ListenAddress, LogConfig,
+    error::{Problem, nearest},
+    file::{self, File, Number, Size, Text, Time},
+    quantity,
+};
+
+/// The smallest buffer that the HTTP/1.1 implementation can read a head with.
+const LEAST_HEADER_SIZE: u64 = 8 << 10;
+const MOST_HEADER_SIZE: u64 = 1 << 20;
+/// More threads than any machine has cores: a slip of the finger.
+const MOST_WORKERS: i64 = 4096;
+
+/// Judges `file`, whose relative paths are relative to `base`, an absolute path.
+pub(super) fn resolve(
+    file: File,
+    base: &Path,
+    unset_log: AccessLog,
+) -> Result<Config, Vec<Problem>> {
+    let mut judge = Judge {
+        base,
+        problems: Vec::new(),
+    };
+    let listen = judge.listen(&file.listen);
+    let workers = file.workers.and_then(|written| judge.workers(&written));
+    let cache = judge.cache(&file.cache);
+    let limits = judge.limits(&file.limits);
+    let log = judge.log(&file.log, unset_log);
+    let sites = judge.sites(file.site);
+    if judge.problems.is_empty() {
+        Ok(Config {
+            listen,
+            workers,
+            sites,
+            cache,
+            limits,
+            log,
+        })
+    } else {
+        Err(judge.problems)
+    }
+}
+
+/// Judges values and remembers what is wrong. Its methods give a stand-in for what is wrong and go on.
+struct Judge<'a> {
+    base: &'a Path,
+    problems: Vec<Problem>,
+}
+
+impl Judge<'_> {
+    fn listen(&mut self, written: &[Spanned<file::Listen>]) -> Vec<ListenAddress> {
+        let mut addresses = Vec::new();
+        for listen in written {
+            let text = &listen.get_ref().address;
+            let Some(address) = self.located(text, ListenAddress::parse(text.get_ref())) else {
+                continue;
+            };
+            let address = match address {
+                ListenAddress::Unix(path) => ListenAddress::Unix(self.base.join(path)),
+                tcp @ ListenAddress::Tcp(_) => tcp,
+            };
+            // Two listeners on port 0 are two free ports.
+            let is_free_port = matches!(&address, ListenAddress::Tcp(tcp) if tcp.port() == 0);
+            if addresses.contains(&address) && !is_free_port {
+                self.wrong(
+                    text,
+                    Problem::new(format!("`{}` is listened on twice", text.get_ref()))
+                        .help("remove one of the two"),
+                );
+            } else {
+                addresses.push(address);
+            }
+        }
+        if written.is_empty() {
+            addresses.push(ListenAddress::default());
+        }
+        addresses
+    }
+
+    fn workers(&mut self, written: &Number) -> Option<NonZeroUsize> {
+        self.number(written, "workers", 1..=MOST_WORKERS)
+            .and_then(NonZeroUsize::new)
+    }
+
+    fn cache(&mut self, written: &file::Cache) -> CacheConfig {
+        let default = CacheConfig::default();
+        CacheConfig {
+            memory: self.size(written.memory.as_ref()).unwrap_or(default.memory),
+            file: self.size(written.file.as_ref()).unwrap_or(default.file),
+            revalidate: self
+                .time(written.revalidate.as_ref())
+                .unwrap_or(default.revalidate),
+        }
+    }
+
+    fn limits(&mut self, written: &file::Limits) -> Limits {
+        let default = Limits::default();
+        Limits {
+            header_timeout: self
+                .positive_time(written.header_timeout.as_ref())
+                .unwrap_or(default.header_timeout),
+            keep_alive_timeout: self
+                .positive_time(written.keep_alive_timeout.as_ref())
+                .unwrap_or(default.keep_alive_timeout),
+            header_size: written
+                .header_size
+                .as_ref()
+                .and_then(|size| self.header_size(size))
+                .unwrap_or(default.header_size),
+            header_count: (written.header_count.as_ref())
+                .and_then(|count| self.number(count, "header_count", 1..=10_000))
+                .unwrap_or(default.header_count),
+            connections: (written.connections.as_ref())
+                .and_then(|count| self.number(count, "connections", 1..=10_000_000))
+                .unwrap_or(default.connections),
+            drain_timeout: self
+                .time(written.drain_timeout.as_ref())
+                .unwrap_or(default.drain_timeout),
+        }
+    }
+
+    fn header_size(&mut self, written: &Size) -> Option<usize> {
+        let size = self.size(Some(written))?;
+        if !(LEAST_HEADER_SIZE..=MOST_HEADER_SIZE).contains(&size) {
+            self.wrong(
+                written,
+                Problem::new("`header_size` is out of bounds")
+                    .help("write a size from `\"8KiB\"` to `\"1MiB\"`"),
+            );
+        }
+        usize::try_from(size).ok()
+    }
+
+    fn log(&mut self, written: &file::Log, unset: AccessLog) -> LogConfig {
+        let access = written.access.as_ref().and_then(|text| {
+            let known = ["combined", "json", "off"];
+            self.located(
+                text,
+                text.get_ref().parse().map_err(|_| {
+                    Problem::unknown_word("access log format", text.get_ref(), &known)
+                }),
+            )
+        });
+        LogConfig {
+            access: access.unwrap_or(unset),
+            file: written
+                .file
+                .as_ref()
+                .map(|path| self.absolute(path.get_ref())),
+        }
+    }
+
+    fn number(
+        &mut self,
+        written: &Number,
+        key: &str,
+        range: std::ops::RangeInclusive<i64>,
+    ) -> Option<usize> {
+        if !range.contains(written.get_ref()) {
+            let help = format!("write a number from {} to {}", range.start(), range.end());
+            self.wrong(
+                written,
+                Problem::new(format!("`{key}` cannot be {}", written.get_ref())).help(help),
+            );
+            return None;
+        }
+        usize::try_from(*written.get_ref()).ok()
+    }
+
+    fn size(&mut self, written: Option<&Size>) -> Option<u64> {
+        written.and_then(|written| self.located(written, quantity::size(written.get_ref())))
+    }
+
+    fn time(&mut self, written: Option<&Time>) -> Option<Duration> {
+        written.and_then(|written| self.located(written, quantity::time(written.get_ref())))
+    }
+
+    fn positive_time(&mut self, written: Option<&Time>) -> Option<Duration> {
+        let time = self.time(written)?;
+        if time.is_zero() {
+            self.wrong(
+                written?,
+                Problem::new("this time cannot be zero: no request could ever be answered")
+                    .help("write a longer time, such as `\"10s\"`"),
+            );
+        }
+        Some(time)
+    }
+
+    /// The path as an absolute one, relative to the configuration file's folder.
+    fn absolute(&self, path: &str) -> PathBuf {
+        absolute(&self.base.join(path))
+    }
+
+    /// A docroot: it must exist and be a folder, links followed.
+    fn docroot(&mut self, written: &Text) -> Option<PathBuf> {
+        let path = self.absolute(written.get_ref());
+        match judge_docroot(&path) {
+            Ok(()) => Some(path),
+            Err(problem) => {
+                self.wrong(written, problem);
+                None
+            }
+        }
+    }
+
+    fn located<T, W>(&mut self, written: &Spanned<W>, result: Result<T, Problem>) -> Option<T> {
+        result.map_err(|problem| self.wrong(written, problem)).ok()
+    }
+
+    fn wrong<W>(&mut self, written: &Spanned<W>, problem: Problem) {
+        self.problems.push(problem.at(written.span()));
+    }
+}
+
+/// The path made absolute, links left as they are: a docroot that is a link may be switched over while it is served.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Whether `path` is a folder; if not, what is there instead.
+pub(super) fn judge_docroot(path: &Path) -> Result<(), Problem> {
+    let shown = path.display();
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(
+            Problem::new(format!("the docroot `{shown}` is not a folder"))
+                .help("name the folder that holds the files"),
+        ),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let problem = Problem::new(format!("the docroot `{shown}` does not exist"));
+            Err(match neighbour(path) {
+                Some(name) => problem.help(format!("did you mean `{name}`?")),
+                None => problem.help("create the folder, or name another"),
+            })
+        }
+        Err(error) => Err(
+            Problem::new(format!("the docroot `{shown}` cannot be opened: {error}"))
+                .help("see to its permissions, or name another folder"),
+        ),
+    }
+}
+
+/// A folder beside `path` with nearly its name.
+fn neighbour(path: &Path) -> Option<String> {
+    let wanted = path.file_name()?.to_str()?;
+    let entries = std::fs::read_dir(path.parent()?).ok()?;
+    let names: Vec<String> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().is_dir())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    nearest(wanted, names.iter().map(String::as_str)).map(str::to_owned)
+}

@@ -1,0 +1,246 @@
+//! The routes of a site.
+//!
+//! 1. the path pattern, of which no two may be the same; 2. what the route does, one thing at most; 3. the keys that go with it;
+//! 4. redirects that would come back to the same route.
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode};
+use toml::Spanned;
+
+use super::{Judge, redirect};
+use crate::{
+    config::{
+        RouteAction, RouteConfig,
+        error::Problem,
+        file::{Number, Route, Text},
+    },
+    routing::PathPattern,
+    static_files::Settings,
+};
+
+impl Judge<'_> {
+    /// The routes of a site with these settings; `site_has_files`: whether it has a docroot of its own.
+    pub(super) fn routes(
+        &mut self,
+        written: &[Spanned<Route>],
+        settings: &Settings,
+        site_has_files: bool,
+    ) -> Vec<RouteConfig> {
+        let mut routes: Vec<RouteConfig> = Vec::new();
+        for route in written {
+            let Some(pattern) = self.pattern(route, &routes) else {
+                continue;
+            };
+            let route = route.get_ref();
+            let Some(action) = self.action(route, settings, site_has_files) else {
+                continue;
+            };
+            routes.push(RouteConfig {
+                strip_prefix: self.strip_prefix(route, &pattern),
+                cache_control: route
+                    .cache_control
+                    .as_ref()
+                    .and_then(|value| self.field_value(value)),
+                headers: self.fields(&route.headers),
+                pattern,
+                action,
+            });
+        }
+        self.no_redirect_onto_itself(written, &routes);
+        routes
+    }
+
+    fn pattern(&mut self, route: &Spanned<Route>, others: &[RouteConfig]) -> Option<PathPattern> {
+        let written = &route.get_ref().path;
+        let text = written.get_ref();
+        let parsed = text.parse::<PathPattern>().map_err(|error| {
+            Problem::new(format!("`{text}` is not a path pattern: {error}"))
+                .help("write a prefix such as `/api/`, an exact path such as `=/robots.txt`, or an ending such as `*.php`")
+        });
+        let pattern = self.located(written, parsed)?;
+        if others.iter().any(|other| other.pattern == pattern) {
+            let problem = Problem::new(format!("the path `{text}` has a route already"));
+            self.wrong(
+                written,
+                problem.help("join the two, or make one of them more exact"),
+            );
+        }
+        Some(pattern)
+    }
+
+    fn action(
+        &mut self,
+        route: &Route,
+        settings: &Settings,
+        site_has_files: bool,
+    ) -> Option<RouteAction> {
+        let given = [
+            ("docroot", &route.docroot),
+            ("redirect", &route.redirect),
+            ("respond", &route.respond),
+        ];
+        let mut given = given
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value.as_ref()?)));
+        let (first, second) = (given.next(), given.next());
+        if let (Some((one, _)), Some((other, value))) = (first, second) {
+            let problem = Problem::new(format!(
+                "a route does one thing: it has `{one}` and `{other}`"
+            ));
+            self.wrong(
+                value,
+                problem.help("remove one of the two, or make a route of each"),
+            );
+            return None;
+        }
+        self.orphans_of_action(route);
+        match first {
+            Some(("docroot", docroot)) => Some(RouteAction::Files(Settings {
+                docroot: self.docroot(docroot)?,
+                fallback: None,
+                ..settings.clone()
+            })),
+            Some(("redirect", target)) => Some(RouteAction::Redirect {
+                to: self
+                    .located(target, redirect::judge_target(target.get_ref()))
+                    .map(|()| target.get_ref().clone())?,
+                status: self.redirect_status(route.status.as_ref()),
+            }),
+            Some((_, body)) => Some(self.respond(route, body)),
+            None if site_has_files => Some(RouteAction::Site),
+            None => {
+                let problem = Problem::new(
+                    "this route has nothing to serve: neither it nor its site has a docroot",
+                );
+                self.wrong(&route.path, problem.help("add `docroot`, `redirect` or `respond` to the route, or `docroot` to the site"));
+                None
+            }
+        }
+    }
+
+    /// Keys that mean nothing without another key.
+    fn orphans_of_action(&mut self, route: &Route) {
+        let answers = route.redirect.is_some() || route.respond.is_some();
+        if let Some(status) = route.status.as_ref().filter(|_| !answers) {
+            let problem = Problem::new(
+                "`status` goes with `redirect` or `respond`, and this route has neither",
+            );
+            self.wrong(status, problem.help("add one of them, or remove `status`"));
+        }
+        if let Some(media_type) = route
+            .media_type
+            .as_ref()
+            .filter(|_| route.respond.is_none())
+        {
+            let problem = Problem::new("`media_type` goes with `respond`, and this route has none");
+            self.wrong(media_type, problem.help("for files, write `Content-Type` in [site.route.headers], or [site.media_types]"));
+        }
+    }
+
+    fn strip_prefix(&mut self, route: &Route, pattern: &PathPattern) -> bool {
+        if route.strip_prefix != Some(true) {
+            return false;
+        }
+        let is_answered = route.redirect.is_some() || route.respond.is_some();
+        if is_answered || !matches!(pattern, PathPattern::Prefix(_)) {
+            let problem = Problem::new(
+                "`strip_prefix` goes with files beneath a prefix, and this route has none",
+            );
+            self.wrong(
+                &route.path,
+                problem
+                    .help("write the path as a prefix such as `/docs/`, or remove `strip_prefix`"),
+            );
+        }
+        true
+    }
+
+    fn redirect_status(&mut self, written: Option<&Number>) -> StatusCode {
+        match written.map(|number| (number, *number.get_ref())) {
+            None | Some((_, 302)) => StatusCode::FOUND,
+            Some((_, 301)) => StatusCode::MOVED_PERMANENTLY,
+            Some((_, 303)) => StatusCode::SEE_OTHER,
+            Some((_, 307)) => StatusCode::TEMPORARY_REDIRECT,
+            Some((_, 308)) => StatusCode::PERMANENT_REDIRECT,
+            Some((written, number)) => {
+                let problem = Problem::new(format!("{number} is not the status of a redirect"));
+                self.wrong(
+                    written,
+                    problem.help("write 301 or 308 (for good), 302 or 307 (for now), or 303"),
+                );
+                StatusCode::FOUND
+            }
+        }
+    }
+
+    fn respond(&mut self, route: &Route, body: &Text) -> RouteAction {
+        let status = route
+            .status
+            .as_ref()
+            .map_or(StatusCode::OK, |written| self.response_status(written));
+        if status == StatusCode::NO_CONTENT && !body.get_ref().is_empty() {
+            self.wrong(
+                body,
+                Problem::new("a response with status 204 has no body")
+                    .help("write `respond = \"\"`, or another status"),
+            );
+        }
+        RouteAction::Respond {
+            status,
+            body: Bytes::copy_from_slice(body.get_ref().as_bytes()),
+            media_type: (route.media_type.as_ref())
+                .and_then(|text| self.media_type(text))
+                .unwrap_or(HeaderValue::from_static("text/plain; charset=utf-8")),
+        }
+    }
+
+    /// A status that stands by itself: not one that goes with a `Location`, a range or a precondition.
+    fn response_status(&mut self, written: &Number) -> StatusCode {
+        let number = *written.get_ref();
+        let status = u16::try_from(number)
+            .ok()
+            .and_then(|number| StatusCode::from_u16(number).ok());
+        let fits = |status: &StatusCode| {
+            let class = status.as_u16() / 100;
+            matches!(class, 2 | 4 | 5) && !matches!(status.as_u16(), 205 | 206 | 416)
+        };
+        status.filter(fits).unwrap_or_else(|| {
+            let problem = Problem::new(format!("{number} is not the status of a fixed response"));
+            self.wrong(written, problem.help("write a status such as 200, 204, 403, 404, 410 or 503; for 3xx there is `redirect`"));
+            StatusCode::OK
+        })
+    }
+
+    /// A cheap look: the route that a sample of the redirect's own target would meet is the redirect itself.
+    fn no_redirect_onto_itself(&mut self, written: &[Spanned<Route>], routes: &[RouteConfig]) {
+        for route in routes {
+            let RouteAction::Redirect { to, .. } = &route.action else {
+                continue;
+            };
+            let Some(path) = redirect::sample(to, &route.pattern) else {
+                continue;
+            };
+            let met = routes
+                .iter()
+                .filter(|other| other.pattern.matches(&path))
+                .min_by(|a, b| a.pattern.cmp(&b.pattern));
+            if met.is_none_or(|met| met.pattern != route.pattern) {
+                continue;
+            }
+            let target = written
+                .iter()
+                .filter_map(|route| route.get_ref().redirect.as_ref())
+                .find(|target| target.get_ref() == to);
+            if let Some(target) = target {
+                let problem = Problem::new(format!(
+                    "this redirect leads back to its own route: `{path}` is matched by `{}`",
+                    route.pattern
+                ));
+                self.wrong(
+                    target,
+                    problem.help("make `path` more exact (`=/old`), or send the client elsewhere"),
+                );
+            }
+        }
+    }
+}

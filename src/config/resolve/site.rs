@@ -1,0 +1,258 @@
+//! A site: its hosts, its static files, its routes.
+
+use std::collections::HashMap;
+
+use http::StatusCode;
+use toml::Spanned;
+
+use super::Judge;
+use crate::{
+    config::{
+        SiteConfig,
+        error::{NOWHERE, Problem},
+        file::{Site, Text},
+    },
+    routing::HostPattern,
+    static_files::{DEFAULT_LISTING_LIMIT, Settings, SymlinkPolicy},
+};
+
+impl Judge<'_> {
+    /// All sites; without one, the folder `public` beside the file.
+    pub(super) fn sites(&mut self, written: Vec<Spanned<Site>>) -> Vec<SiteConfig> {
+        if written.is_empty() {
+            return self.site_by_default().into_iter().collect();
+        }
+        self.no_host_twice(&written);
+        written.into_iter().map(|site| self.site(&site)).collect()
+    }
+
+    fn site_by_default(&mut self) -> Option<SiteConfig> {
+        if !self.base.join("public").is_dir() {
+            let help = format!(
+                "add\n\n    [[site]]\n    docroot = \"…\"\n\n  or create the folder `{}`, which is served by default",
+                self.base.join("public").display()
+            );
+            self.problems
+                .push(Problem::new("there is nothing to serve: no [[site]]").help(help));
+            return None;
+        }
+        let docroot = Some(Text::new(NOWHERE, "public".to_owned()));
+        Some(self.site(&Spanned::new(
+            NOWHERE,
+            Site {
+                docroot,
+                ..Site::default()
+            },
+        )))
+    }
+
+    /// A host can lead to one site only.
+    fn no_host_twice(&mut self, sites: &[Spanned<Site>]) {
+        let mut catch_all = false;
+        let mut seen: Vec<HostPattern> = Vec::new();
+        for site in sites {
+            let hosts = &site.get_ref().hosts;
+            if hosts.is_empty() && std::mem::replace(&mut catch_all, true) {
+                let problem = Problem::new("two sites answer to every host");
+                self.wrong(
+                    site,
+                    problem.help("give this one `hosts = [\"example.com\"]`"),
+                );
+            }
+            for host in hosts {
+                // A host that cannot be read is told of with its site.
+                let Ok(pattern) = host.get_ref().parse::<HostPattern>() else {
+                    continue;
+                };
+                let repeated = match pattern {
+                    HostPattern::Any => std::mem::replace(&mut catch_all, true),
+                    _ => seen.contains(&pattern),
+                };
+                if repeated {
+                    let problem =
+                        Problem::new(format!("the host `{}` is named twice", host.get_ref()));
+                    self.wrong(
+                        host,
+                        problem.help("a host can lead to one site only: remove one of the two"),
+                    );
+                } else {
+                    seen.push(pattern);
+                }
+            }
+        }
+    }
+
+    fn site(&mut self, written: &Spanned<Site>) -> SiteConfig {
+        let site = written.get_ref();
+        let settings = self.settings(site);
+        let files = site.docroot.as_ref().map(|docroot| Settings {
+            docroot: self.docroot(docroot).unwrap_or_default(),
+            ..settings.clone()
+        });
+        if files.is_none() && site.route.is_empty() {
+            let problem = Problem::new("this site has nothing to serve");
+            self.wrong(
+                written,
+                problem.help("add `docroot = \"public\"`, or a [[site.route]]"),
+            );
+        }
+        SiteConfig {
+            hosts: site
+                .hosts
+                .iter()
+                .filter_map(|host| self.host(host))
+                .collect(),
+            routes: self.routes(&site.route, &settings, files.is_some()),
+            cache_control: site
+                .cache_control
+                .as_ref()
+                .and_then(|value| self.field_value(value)),
+            headers: self.site_fields(&site.headers),
+            error_pages: self.error_pages(site),
+            cors: site.cors.as_ref().and_then(|origins| self.cors(origins)),
+            files,
+        }
+    }
+
+    fn host(&mut self, written: &Text) -> Option<HostPattern> {
+        let parsed = written.get_ref().parse().map_err(|error| {
+            Problem::new(format!("`{}` is not a host: {error}", written.get_ref()))
+                .help("write a name without scheme, port and path: `example.com`, `*.example.com`, or `*` for any")
+        });
+        self.located(written, parsed)
+    }
+
+    /// The settings that the site's docroot and those of its routes share; the docroot is filled in later.
+    fn settings(&mut self, site: &Site) -> Settings {
+        let default = Settings::default();
+        self.orphans(site);
+        Settings {
+            index: match &site.index {
+                Some(names) => names.iter().filter_map(|name| self.index(name)).collect(),
+                None => default.index,
+            },
+            clean_urls: site.clean_urls.unwrap_or(default.clean_urls),
+            fallback: site
+                .spa
+                .as_ref()
+                .and_then(|file| self.file_in_docroot(file)),
+            listing: self.listing(site),
+            hidden: site.hidden.unwrap_or(default.hidden),
+            symlinks: site
+                .symlinks
+                .as_ref()
+                .and_then(|word| self.symlinks(word))
+                .unwrap_or_default(),
+            sidecars: site.sidecars.unwrap_or(default.sidecars),
+            media_types: site
+                .media_types
+                .0
+                .iter()
+                .filter_map(|(key, value)| self.media_type_entry(key, value))
+                .collect::<HashMap<_, _>>(),
+            docroot: default.docroot,
+        }
+    }
+
+    /// Keys that mean nothing without a docroot of the site's own.
+    fn orphans(&mut self, site: &Site) {
+        if site.docroot.is_some() {
+            return;
+        }
+        if let Some(spa) = &site.spa {
+            self.wrong(
+                spa,
+                Problem::new("`spa` is a file in the docroot, and this site has none")
+                    .help("add `docroot = \"…\"` to the site"),
+            );
+        }
+        if let Some((_, page)) = site.error_pages.0.first() {
+            let problem =
+                Problem::new("error pages are files in the docroot, and this site has none");
+            self.wrong(page, problem.help("add `docroot = \"…\"` to the site"));
+        }
+    }
+
+    fn index(&mut self, written: &Text) -> Option<String> {
+        let name = written.get_ref();
+        if name.is_empty() || name.contains(['/', '\\', '\0']) || name == "." || name == ".." {
+            let problem = Problem::new(format!("`{name}` is not a file name"))
+                .help("write a plain name, such as `index.html`");
+            self.wrong(written, problem);
+            return None;
+        }
+        Some(name.clone())
+    }
+
+    fn listing(&mut self, site: &Site) -> Option<usize> {
+        let limit = site.listing_limit.as_ref();
+        if site.listing == Some(true) {
+            return Some(match limit {
+                Some(limit) => self
+                    .number(limit, "listing_limit", 1..=1_000_000)
+                    .unwrap_or(DEFAULT_LISTING_LIMIT),
+                None => DEFAULT_LISTING_LIMIT,
+            });
+        }
+        if let Some(limit) = limit {
+            let problem = Problem::new("`listing_limit` has no effect: directories are not listed");
+            self.wrong(
+                limit,
+                problem.help("add `listing = true`, or remove the limit"),
+            );
+        }
+        None
+    }
+
+    fn symlinks(&mut self, written: &Text) -> Option<SymlinkPolicy> {
+        let word = written.get_ref();
+        self.located(
+            written,
+            word.parse()
+                .map_err(|_| Problem::unknown_word("symlink policy", word, &SymlinkPolicy::NAMES)),
+        )
+    }
+
+    fn error_pages(&mut self, site: &Site) -> Vec<(StatusCode, String)> {
+        let mut pages = Vec::new();
+        for (key, page) in &site.error_pages.0 {
+            let status = key.get_ref().parse::<StatusCode>().ok();
+            let is_error =
+                |status: &StatusCode| status.is_client_error() || status.is_server_error();
+            let Some(status) = status.filter(is_error) else {
+                let problem = Problem::new(format!("`{}` is not an error status", key.get_ref()));
+                self.wrong(
+                    key,
+                    problem.help("write a status from 400 to 599, such as `404`"),
+                );
+                continue;
+            };
+            pages.extend(self.file_in_docroot(page).map(|page| (status, page)));
+        }
+        pages
+    }
+
+    /// A path in the docroot, with or without a leading slash.
+    fn file_in_docroot(&mut self, written: &Text) -> Option<String> {
+        let path = written
+            .get_ref()
+            .strip_prefix('/')
+            .unwrap_or(written.get_ref());
+        if path.contains(['\\', '\0', '?', '#'])
+            || path
+                .split('/')
+                .any(|segment| matches!(segment, "" | "." | ".."))
+        {
+            let problem = Problem::new(format!(
+                "`{}` is not the path of a file in the docroot",
+                written.get_ref()
+            ));
+            self.wrong(
+                written,
+                problem.help("write it relative to the docroot, such as `/errors/404.html`"),
+            );
+            return None;
+        }
+        Some(path.to_owned())
+    }
+}

@@ -1,0 +1,191 @@
+//! `Accept-Encoding` (RFC 9110 §12.5.3): which content coding of a representation to send.
+//!
+//! 1. Every member gives a coding its weight, 0 to 1 (§12.4.2); `*` gives it to all codings that are not named.
+//! 2. The coding on offer with the highest weight wins; on equal weights, the one that is usually smallest.
+//! 3. Where nothing else is acceptable, the answer is identity, even if that was refused too: §12.5.3 leaves the choice
+//!    between that and a 406, and a reader who gets a page is better off than one who gets an error.
+
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderMap, HeaderValue};
+
+use super::members;
+
+/// How the bytes of a representation are coded (§8.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ContentCoding {
+    /// Not at all.
+    Identity,
+    /// RFC 1952
+    Gzip,
+    /// RFC 8878
+    Zstd,
+    /// RFC 7932
+    Brotli,
+}
+
+impl ContentCoding {
+    /// All that change the bytes, the least liked first.
+    pub(crate) const CODED: [Self; 3] = [Self::Gzip, Self::Zstd, Self::Brotli];
+
+    /// Its registered name, as `Content-Encoding` says it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Brotli => "br",
+        }
+    }
+
+    /// The value of `Content-Encoding`; `None` for identity, which is never named there (§8.4).
+    pub(crate) fn as_value(self) -> Option<HeaderValue> {
+        (self != Self::Identity).then(|| HeaderValue::from_static(self.as_str()))
+    }
+
+    /// What the name of a coded file ends with, beside the original: `.gz`, `.zst`, `.br`; nothing for identity.
+    pub(crate) const fn extension(self) -> &'static str {
+        match self {
+            Self::Identity => "",
+            Self::Gzip => ".gz",
+            Self::Zstd => ".zst",
+            Self::Brotli => ".br",
+        }
+    }
+}
+
+/// The content codings on offer for a representation. Identity is always on offer, whether it is a member or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CodingSet(u8);
+
+impl CodingSet {
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) const fn contains(self, coding: ContentCoding) -> bool {
+        self.0 & (1 << coding as u8) != 0
+    }
+
+    pub(crate) const fn remove(&mut self, coding: ContentCoding) {
+        self.0 &= !(1 << coding as u8);
+    }
+
+    /// As bits, to be kept in an atomic; [`CodingSet::from_bits`] reads them back.
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
+    pub(crate) const fn insert(&mut self, coding: ContentCoding) {
+        self.0 |= 1 << coding as u8;
+    }
+
+    /// The members that change the bytes, the least liked first.
+    pub(crate) fn iter(self) -> impl Iterator<Item = ContentCoding> {
+        ContentCoding::CODED
+            .into_iter()
+            .filter(move |&coding| self.contains(coding))
+    }
+}
+
+impl FromIterator<ContentCoding> for CodingSet {
+    fn from_iter<I: IntoIterator<Item = ContentCoding>>(codings: I) -> Self {
+        let mut set = Self::default();
+        codings.into_iter().for_each(|coding| set.insert(coding));
+        set
+    }
+}
+
+/// The content coding to send.
+///
+/// A request without the field, or with an empty one, gets identity: the first is content with anything, but is most
+/// likely a simple program; the second wants no coding.
+pub(crate) fn negotiate(headers: &HeaderMap, offered: CodingSet) -> ContentCoding {
+    if offered.is_empty() {
+        return ContentCoding::Identity;
+    }
+    let mut weights = Weights::default();
+    for line in headers.get_all(ACCEPT_ENCODING) {
+        members(line.as_bytes()).for_each(|member| weights.read(member));
+    }
+    let mut best = (weights.of(ContentCoding::Identity), ContentCoding::Identity);
+    for coding in offered.iter() {
+        let weight = weights.of(coding);
+        if weight > 0 && weight >= best.0 {
+            best = (weight, coding);
+        }
+    }
+    best.1
+}
+
+/// What the field says, in thousandths; `None` where it says nothing.
+#[derive(Default)]
+struct Weights {
+    named: [Option<u16>; 4],
+    /// `*`
+    others: Option<u16>,
+}
+
+impl Weights {
+    /// Reads one member: `codings [ weight ]`. A member that is malformed, or names a coding we do not know, is passed over.
+    fn read(&mut self, member: &[u8]) {
+        let (name, weight) = match member.iter().position(|&byte| byte == b';') {
+            None => (member, Some(1000)),
+            Some(semicolon) => (
+                member[..semicolon].trim_ascii_end(),
+                parse_weight(member[semicolon + 1..].trim_ascii()),
+            ),
+        };
+        let Some(weight) = weight else { return };
+        let place = match name {
+            b"*" => &mut self.others,
+            name => match coding_named(name) {
+                Some(coding) => &mut self.named[coding as usize],
+                None => return,
+            },
+        };
+        // A coding that is named twice has the lower weight: once refused is refused.
+        *place = Some(place.map_or(weight, |before| before.min(weight)));
+    }
+
+    /// A coding that the field does not speak of is not acceptable. Identity is, but liked less than all that is named, and
+    /// with no weight it loses to any.
+    fn of(&self, coding: ContentCoding) -> u16 {
+        self.named[coding as usize].or(self.others).unwrap_or(0)
+    }
+}
+
+/// Names of codings are case-insensitive, and `x-gzip` is `gzip` (§8.4.1, §8.4.1.3).
+fn coding_named(name: &[u8]) -> Option<ContentCoding> {
+    let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+    match name.len() {
+        2 if is("br") => Some(ContentCoding::Brotli),
+        4 if is("gzip") => Some(ContentCoding::Gzip),
+        4 if is("zstd") => Some(ContentCoding::Zstd),
+        6 if is("x-gzip") => Some(ContentCoding::Gzip),
+        8 if is("identity") => Some(ContentCoding::Identity),
+        _ => None,
+    }
+}
+
+/// `q=` and a quality value of at most three decimals (§12.4.2), in thousandths.
+fn parse_weight(parameter: &[u8]) -> Option<u16> {
+    let [b'q' | b'Q', b'=', whole @ (b'0' | b'1'), fraction @ ..] = parameter else {
+        return None;
+    };
+    let decimals = match fraction {
+        [] => fraction,
+        [b'.', decimals @ ..] if decimals.len() <= 3 => decimals,
+        _ => return None,
+    };
+    let mut weight = u16::from(whole - b'0') * 1000;
+    for (decimal, unit) in decimals.iter().zip([100, 10, 1]) {
+        weight += decimal
+            .is_ascii_digit()
+            .then(|| u16::from(decimal - b'0') * unit)?;
+    }
+    (weight <= 1000).then_some(weight)
+}

@@ -1,0 +1,146 @@
+//! Entity tags (RFC 9110 §8.8.3) and the lists of them that `If-Match` and `If-None-Match` carry (§13.1.1, §13.1.2).
+
+use http::header::{GetAll, HeaderName};
+use http::{HeaderMap, HeaderValue};
+
+/// The tag of one representation, kept ready to be sent as `ETag`. Clones share their bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EntityTag {
+    /// As sent: the quotes are part of it, and `W/` when it is weak.
+    value: HeaderValue,
+    weak: bool,
+}
+
+impl EntityTag {
+    /// A tag that changes whenever a byte of the representation changes. `opaque` is visible ASCII without a quote.
+    pub(crate) fn strong(opaque: &str) -> Self {
+        Self {
+            value: quote("", opaque),
+            weak: false,
+        }
+    }
+
+    /// A tag that may stay the same over changes nobody should care for, or that cannot be told apart yet.
+    pub(crate) fn weak(opaque: &str) -> Self {
+        Self {
+            value: quote("W/", opaque),
+            weak: true,
+        }
+    }
+
+    /// The same tag, promising less.
+    pub(crate) fn to_weak(&self) -> Self {
+        if self.weak {
+            return self.clone();
+        }
+        let value = [b"W/", self.value.as_bytes()].concat();
+        let value = HeaderValue::from_maybe_shared(bytes::Bytes::from(value))
+            .expect("a valid value with W/ before it");
+        Self { value, weak: true }
+    }
+
+    pub(crate) fn is_weak(&self) -> bool {
+        self.weak
+    }
+
+    /// The value of `ETag`.
+    pub(crate) fn as_value(&self) -> &HeaderValue {
+        &self.value
+    }
+
+    /// Strong comparison (§8.8.3.2): neither tag is weak, and they are the same, character by character.
+    /// `candidate` is one tag as sent.
+    pub(crate) fn strong_eq(&self, candidate: &[u8]) -> bool {
+        // A weak candidate begins with W/, so it equals no strong tag.
+        !self.weak && candidate == self.value.as_bytes()
+    }
+
+    /// Weak comparison (§8.8.3.2): the same opaque tag, whether either is weak or not. `candidate` is one tag as sent.
+    pub(crate) fn weak_eq(&self, candidate: &[u8]) -> bool {
+        opaque(candidate) == opaque(self.value.as_bytes())
+    }
+}
+
+/// The value of `If-Match` or `If-None-Match`: `"*" / #entity-tag`.
+#[derive(Debug)]
+pub(crate) enum EntityTagList<'a> {
+    /// `*`: any current representation.
+    Any,
+    /// The field's lines, which together are one list (§5.3).
+    Tags(GetAll<'a, HeaderValue>),
+}
+
+impl<'a> EntityTagList<'a> {
+    /// The list that the field `name` holds; `None` when the field is absent.
+    pub(crate) fn parse(headers: &'a HeaderMap, name: &HeaderName) -> Option<Self> {
+        let lines = headers.get_all(name);
+        let mut each = lines.iter();
+        let first = each.next()?;
+        if first.as_bytes() == b"*" && each.next().is_none() {
+            return Some(Self::Any);
+        }
+        Some(Self::Tags(lines))
+    }
+
+    /// Whether the list names a tag that `is_match` accepts.
+    ///
+    /// A list with a malformed member matches nothing, whatever else it holds. That is the safe side of both fields: the
+    /// whole representation is sent where a 304 was hoped for, and a change that was to be guarded is refused.
+    pub(crate) fn contains(&self, is_match: impl Fn(&[u8]) -> bool) -> bool {
+        let Self::Tags(lines) = self else { return true };
+        let mut found = false;
+        for line in lines {
+            let mut rest = skip_separators(line.as_bytes());
+            while !rest.is_empty() {
+                let Some((tag, after)) = split_tag(rest) else {
+                    return false;
+                };
+                found |= is_match(tag);
+                rest = skip_separators(after);
+            }
+        }
+        found
+    }
+}
+
+/// `prefix"opaque"`
+fn quote(prefix: &str, opaque: &str) -> HeaderValue {
+    debug_assert!(
+        opaque.bytes().all(is_tag_byte),
+        "not an opaque tag: {opaque}"
+    );
+    HeaderValue::try_from(format!("{prefix}\"{opaque}\"")).expect("an opaque tag is visible ASCII")
+}
+
+/// The tag without its weakness.
+fn opaque(tag: &[u8]) -> &[u8] {
+    // The W is upper case and nothing else (§8.8.3).
+    tag.strip_prefix(b"W/").unwrap_or(tag)
+}
+
+/// The tag that `list` begins with, and what follows it: the end or a comma. `None` when there is no such tag.
+fn split_tag(list: &[u8]) -> Option<(&[u8], &[u8])> {
+    let quoted = opaque(list).strip_prefix(b"\"")?;
+    let length = quoted.iter().position(|&byte| byte == b'"')?;
+    if !quoted[..length].iter().copied().all(is_tag_byte) {
+        return None;
+    }
+    let after = &quoted[length + 1..];
+    let tag = &list[..list.len() - after.len()];
+    let after = after.trim_ascii_start();
+    (after.is_empty() || after[0] == b',').then_some((tag, after))
+}
+
+/// What follows the commas and white space that `list` begins with; empty members are allowed (§5.6.1.2).
+fn skip_separators(list: &[u8]) -> &[u8] {
+    let separators = list
+        .iter()
+        .take_while(|byte| matches!(byte, b',' | b' ' | b'\t'))
+        .count();
+    &list[separators..]
+}
+
+/// `etagc = %x21 / %x23-7E / obs-text`: a comma and a backslash are plain characters here, a space is none.
+fn is_tag_byte(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x7e | 0x80..)
+}

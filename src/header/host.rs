@@ -1,0 +1,164 @@
+//! `Host` (RFC 9110 §7.2, RFC 9112 §3.2): `uri-host [ ":" port ]`, the authority that a request is for.
+//!
+//! A name chooses the site, is logged, and may be part of a redirect, so it is refused (400, as RFC 9112 §3.2 demands) unless
+//! it can only be read in one way. RFC 3986 §3.2.2 lets a registered name hold escapes and punctuation as well; no name that
+//! a client can look up has any of them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The longest name that DNS knows (RFC 1035 §2.3.4), without its trailing dot.
+const MAX_NAME: usize = 253;
+
+/// A valid authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Host<'a> {
+    name: Cow<'a, str>,
+    port: Option<u16>,
+}
+
+/// Why a value is not an authority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HostError {
+    Empty,
+    /// A character that names do not have: user information, a path, a list, a space, an escape, beyond ASCII.
+    Character,
+    /// An empty label: `..`
+    Label,
+    /// Longer than DNS allows.
+    TooLong,
+    /// A name that ends in a number is an IPv4 address, and one in brackets an IPv6 address; this is none.
+    Address,
+    /// Not a number from 1 to 65535.
+    Port,
+}
+
+impl<'a> Host<'a> {
+    /// Reads a whole value of `Host`. The usual one, in lower case, is borrowed.
+    pub(crate) fn parse(value: &'a [u8]) -> Result<Self, HostError> {
+        let value = str::from_utf8(value).map_err(|_| HostError::Character)?;
+        let (name, port) = split_port(value)?;
+        if name.starts_with('[') {
+            check_ipv6(name)?;
+        } else {
+            check_name(name)?;
+        }
+        // The root's dot says nothing here: `example.com.` is `example.com`.
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let name = if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(name.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(name)
+        };
+        Ok(Self {
+            name,
+            port: parse_port(port)?,
+        })
+    }
+
+    /// In lower case, without a trailing dot; an IPv6 address is in its brackets.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// `None` when the value names none: then it is the scheme's own.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// Whether the name is an IP address.
+    pub(crate) fn is_address(&self) -> bool {
+        // Every name whose last label is a number was checked to be one.
+        self.name.ends_with(']')
+            || self.name.ends_with(|last: char| last.is_ascii_digit())
+                && self.name.parse::<Ipv4Addr>().is_ok()
+    }
+}
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "the host is empty",
+            Self::Character => "the host holds a character that no host name has",
+            Self::Label => "the host has an empty label",
+            Self::TooLong => "the host is longer than 253 characters",
+            Self::Address => "the host is not a valid IP address",
+            Self::Port => "the port is not a number from 1 to 65535",
+        })
+    }
+}
+
+impl std::error::Error for HostError {}
+
+/// The host and what follows its colon; the colons within brackets are part of the address.
+fn split_port(value: &str) -> Result<(&str, Option<&str>), HostError> {
+    let end_of_address = if value.starts_with('[') {
+        value.find(']').ok_or(HostError::Address)?
+    } else {
+        0
+    };
+    let (host, rest) = match value[end_of_address..].find(':') {
+        None => (value, None),
+        Some(colon) => (
+            &value[..end_of_address + colon],
+            Some(&value[end_of_address + colon + 1..]),
+        ),
+    };
+    Ok((host, rest))
+}
+
+/// `port = *DIGIT`: an empty one is none.
+fn parse_port(digits: Option<&str>) -> Result<Option<u16>, HostError> {
+    match digits {
+        None | Some("") => Ok(None),
+        // `parse` would take a sign as well.
+        Some(digits) if !digits.bytes().all(|byte| byte.is_ascii_digit()) => Err(HostError::Port),
+        Some(digits) => match digits.parse() {
+            Ok(0) | Err(_) => Err(HostError::Port),
+            Ok(port) => Ok(Some(port)),
+        },
+    }
+}
+
+fn check_ipv6(name: &str) -> Result<(), HostError> {
+    let address = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+        .ok_or(HostError::Address)?;
+    // Zones (`%eth0`) are of no use beyond the machine that has them, and later kinds of address do not exist.
+    address
+        .parse::<Ipv6Addr>()
+        .map_err(|_| HostError::Address)?;
+    Ok(())
+}
+
+/// A registered name or an IPv4 address.
+fn check_name(name: &str) -> Result<(), HostError> {
+    if name.is_empty() {
+        return Err(HostError::Empty);
+    }
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.len() > MAX_NAME {
+        return Err(HostError::TooLong);
+    }
+    let mut last = "";
+    for label in name.split('.') {
+        if label.is_empty() {
+            return Err(HostError::Label);
+        }
+        // The underscore is no letter of host names, but of names in use.
+        if !label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        {
+            return Err(HostError::Character);
+        }
+        last = label;
+    }
+    let is_address = last.bytes().all(|byte| byte.is_ascii_digit());
+    if is_address && name.parse::<Ipv4Addr>().is_err() {
+        return Err(HostError::Address);
+    }
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! What is told of each request.
+
+pub(crate) mod access_log;
+pub(crate) mod counted_body;
+mod layer;
+mod record;
+mod writer;
+
+pub use access_log::{AccessRecorder, LogFormat};
+pub use layer::{AccessLogLayer, AccessLogService, LoggedBody};

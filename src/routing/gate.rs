@@ -1,0 +1,127 @@
+//! Steps 1 and 2: the gate that every request passes, and the way to its site.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+
+use super::host::HostPattern;
+use super::request;
+use super::site::Site;
+use crate::config::Config;
+use crate::rejection::Rejection;
+use crate::static_files::body::Body;
+use crate::static_files::cache::Cache;
+use crate::static_files::{self, Refusal};
+
+/// All sites of a configuration; the service behind [`router`](crate::router) and [`Server`](crate::Server).
+#[derive(Debug)]
+pub(crate) struct Gate {
+    sites: Vec<Arc<Site>>,
+    exact: HashMap<Box<str>, usize>,
+    /// In order of precedence; the last may be the one for every host.
+    patterns: Vec<(HostPattern, usize)>,
+}
+
+impl Gate {
+    pub(crate) fn new(config: &Config) -> Self {
+        let cache = Arc::new(Cache::new(&config.cache));
+        let (mut exact, mut patterns) = (HashMap::new(), Vec::new());
+        for (index, site) in config.sites.iter().enumerate() {
+            for host in &site.hosts {
+                match host {
+                    HostPattern::Exact(name) => drop(exact.insert(name.as_str().into(), index)),
+                    _ => patterns.push((host.clone(), index)),
+                }
+            }
+            if site.hosts.is_empty() {
+                patterns.push((HostPattern::Any, index));
+            }
+        }
+        patterns.sort();
+        let sites = config.sites.iter().map(|site| Arc::new(Site::new(site, &cache))).collect();
+        Self { sites, exact, patterns }
+    }
+
+    /// Answers any request.
+    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Body> {
+        // The body goes unread; the connection sees to what is left of it.
+        let (parts, _) = request.into_parts();
+        let host = match request::check(&parts) {
+            Ok(host) => host,
+            Err(rejection) => return refuse(&parts, rejection),
+        };
+        if parts.uri.path() == "*" {
+            return answer_asterisk(&parts);
+        }
+        if !parts.uri.path().starts_with('/') {
+            return refuse(&parts, Rejection::TARGET_FORM);
+        }
+        match self.site(host.as_ref().map_or("", |host| host.name())) {
+            Some(site) => site.answer(&parts).await,
+            None => refuse(&parts, Rejection::HOST_UNKNOWN),
+        }
+    }
+
+    fn site(&self, host: &str) -> Option<&Arc<Site>> {
+        let index = if self.exact.is_empty() { None } else { self.exact.get(host).copied() };
+        let index = index.or_else(|| {
+            self.patterns.iter().find(|(pattern, _)| pattern.matches(host)).map(|(_, index)| *index)
+        })?;
+        self.sites.get(index)
+    }
+}
+
+/// RFC 9110 §9.3.7: about the server as a whole, so no site is asked.
+fn answer_asterisk(parts: &Parts) -> Response<Body> {
+    if parts.method != Method::OPTIONS {
+        return refuse(parts, Rejection::TARGET_FORM);
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(ALLOW, static_files::ALLOW);
+    response
+}
+
+/// No site is known to whom such a request belongs; and who sends one may mean something else by its next bytes.
+fn refuse(parts: &Parts, rejection: Rejection) -> Response<Body> {
+    let refusal = if rejection == Rejection::METHOD_NOT_ALLOWED {
+        Refusal::method_not_allowed()
+    } else {
+        Refusal::from(rejection)
+    };
+    let mut response = static_files::respond_with_page((&parts.method, &parts.headers), refusal, None);
+    if parts.version <= Version::HTTP_11 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    // To CONNECT the length of a body is without meaning (RFC 9110 §9.3.6), but a refusal has one.
+    debug_assert!(response.headers().contains_key(CONTENT_LENGTH), "a refusal tells its length");
+    response
+}
+
+/// The gate as a tower service.
+#[derive(Clone, Debug)]
+pub(crate) struct GateService(pub(crate) Arc<Gate>);
+
+impl<B: Send + 'static> tower_service::Service<Request<B>> for GateService {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let gate = Arc::clone(&self.0);
+        // Nothing of the request's body is used, and a body need not be Sync: leave it behind.
+        let request = request.map(drop);
+        Box::pin(async move { Ok(gate.answer(request).await) })
+    }
+}

@@ -1,0 +1,18 @@
+//! From a request to what answers it: host → site → route → handler.
+//!
+//! 1. The request itself must be sound: one host, a known method, a target that names a path.
+//! 2. Its host picks the site.
+//! 3. Its path, decoded once, picks the route; the same decoded path is what the handler gets.
+//! 4. A refusal is rendered as the site's error page, and the site's and route's fields are set.
+
+mod gate;
+pub(crate) mod host;
+pub(crate) mod path;
+mod redirect;
+mod request;
+mod site;
+
+pub(crate) use gate::{Gate, GateService};
+pub(crate) use host::HostPattern;
+pub(crate) use path::PathPattern;
+pub(crate) use site::RouteLabel;

@@ -1,0 +1,257 @@
+//! Steps 3 and 4: one virtual host with its routes, error pages and fields.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::extract::OriginalUri;
+use bytes::Bytes;
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use tower_layer::Layer as _;
+use tower_service::Service as _;
+
+use super::path::PathPattern;
+use super::redirect::Redirect;
+use crate::config::{Cors, RouteAction, RouteConfig, SiteConfig};
+use crate::rejection::Rejection;
+use crate::static_files::body::Body;
+use crate::static_files::cache::Cache;
+use crate::static_files::path::RelativePath;
+use crate::transform::cache_policy::NO_CACHE;
+use crate::static_files::{self, FileRequest, Files, Outcome, Policy, Refusal};
+
+/// One virtual host, ready to answer.
+#[derive(Debug)]
+pub(super) struct Site {
+    files: Option<Arc<Files>>,
+    /// In order of precedence.
+    routes: Vec<Route>,
+    cache_control: Option<HeaderValue>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    error_pages: Vec<(StatusCode, String)>,
+    cors: Option<CorsLayer>,
+}
+
+#[derive(Debug)]
+struct Route {
+    pattern: PathPattern,
+    label: RouteLabel,
+    handler: Handler,
+    strip_prefix: bool,
+    cache_control: Option<HeaderValue>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+#[derive(Debug)]
+enum Handler {
+    /// The site's own document root.
+    Site,
+    Files(Arc<Files>),
+    Redirect(Redirect),
+    Respond { status: StatusCode, body: Bytes, media_type: HeaderValue },
+}
+
+/// Which route answered, in the extensions of the response, for the access log.
+#[derive(Clone, Debug)]
+pub(crate) struct RouteLabel(pub(crate) Arc<str>);
+
+impl Site {
+    pub(super) fn new(config: &SiteConfig, cache: &Arc<Cache>) -> Self {
+        let files = |settings: &_| Arc::new(Files::new(Clone::clone(settings), Arc::clone(cache)));
+        let mut routes: Vec<_> = config.routes.iter().map(|route| Route::new(route, &files)).collect();
+        routes.sort_by(|a, b| a.pattern.cmp(&b.pattern));
+        Self {
+            files: config.files.as_ref().map(files),
+            routes,
+            cache_control: config.cache_control.clone(),
+            headers: config.headers.clone(),
+            error_pages: config.error_pages.clone(),
+            cors: config.cors.as_ref().map(cors_layer),
+        }
+    }
+
+    /// Answers a sound request.
+    pub(super) async fn answer(self: &Arc<Self>, parts: &Parts) -> Response<Body> {
+        let Some(cors) = self.cors.as_ref().filter(|_| concerns_cors(parts)) else {
+            return self.answer_routed(parts).await;
+        };
+        let mut request = Request::new(());
+        *request.method_mut() = parts.method.clone();
+        *request.uri_mut() = parts.uri.clone();
+        *request.version_mut() = parts.version;
+        *request.headers_mut() = parts.headers.clone();
+        *request.extensions_mut() = parts.extensions.clone();
+        let Ok(mut response) = cors.layer(SiteService(Arc::clone(self))).call(request).await;
+        if parts.method == Method::OPTIONS {
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        response
+    }
+
+    async fn answer_routed(&self, parts: &Parts) -> Response<Body> {
+        let (path, refusal) = match RelativePath::parse(parts.uri.path()) {
+            Ok(path) => (Some(path), None),
+            Err(refusal) => (None, Some(Rejection::from_path(refusal))),
+        };
+        let route = path.as_ref().and_then(|path| self.route(path));
+        let answered = match (&path, refusal) {
+            (Some(path), None) => self.answer_by(route, parts, path).await,
+            (_, refusal) => Err(refusal.unwrap_or(Rejection::NOT_FOUND).into()),
+        };
+        let mut response = match answered {
+            Ok(response) => response,
+            Err(refusal) => self.refuse(parts, path.as_ref(), refusal).await,
+        };
+        let route_headers = route.map_or(&[][..], |route| &route.headers);
+        for (name, value) in self.headers.iter().chain(route_headers) {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        if let Some(route) = route {
+            response.extensions_mut().insert(route.label.clone());
+        }
+        response
+    }
+
+    /// Step 3: the route whose pattern comes first in the order of precedence.
+    fn route(&self, path: &RelativePath<'_>) -> Option<&Route> {
+        if self.routes.is_empty() {
+            return None;
+        }
+        let path = path.rooted();
+        self.routes.iter().find(|route| route.pattern.matches(&path))
+    }
+
+    async fn answer_by(
+        &self,
+        route: Option<&Route>,
+        parts: &Parts,
+        path: &RelativePath<'_>,
+    ) -> Result<Response<Body>, Refusal> {
+        let rule = route.and_then(|route| route.cache_control.as_ref()).or(self.cache_control.as_ref());
+        let (files, path) = match route.map(|route| (route, &route.handler)) {
+            None | Some((_, Handler::Site)) => (self.files.as_ref(), path.clone()),
+            Some((route, Handler::Files(files))) => (Some(files), route.path_for(path)),
+            Some((route, Handler::Redirect(redirect))) => {
+                return Ok(redirect.answer(&route.pattern, parts)?);
+            }
+            Some((_, Handler::Respond { status, body, media_type })) => {
+                return Ok(fixed(&parts.method, *status, body, media_type, rule));
+            }
+        };
+        let Some(files) = files else { return Err(Rejection::NOT_FOUND.into()) };
+        // Mounted beneath a path of the embedder's router, this is what the client sent.
+        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
+        let request = FileRequest { method: &parts.method, uri, headers: &parts.headers, path: &path };
+        let outcome: Outcome = files.answer(&request).await;
+        static_files::respond(&parts.method, outcome, Policy { cache_control: rule })
+    }
+
+    /// Step 4: the site's page for an error, as long as it can be had.
+    async fn refuse(&self, parts: &Parts, path: Option<&RelativePath<'_>>, refusal: Refusal) -> Response<Body> {
+        let status = refusal.rejection.status();
+        let configured = self.error_pages.iter().find(|(of, _)| *of == status).map(|(_, page)| page.as_str());
+        let page = match &self.files {
+            Some(files) => files.error_page(status, configured, path).await,
+            None => None,
+        };
+        static_files::respond_with_page((&parts.method, &parts.headers), refusal, page.as_ref())
+    }
+}
+
+impl Route {
+    fn new(config: &RouteConfig, files: &dyn Fn(&static_files::settings::Settings) -> Arc<Files>) -> Self {
+        let handler = match &config.action {
+            RouteAction::Site => Handler::Site,
+            RouteAction::Files(settings) => Handler::Files(files(settings)),
+            RouteAction::Redirect { to, status } => Handler::Redirect(Redirect::new(to, *status)),
+            RouteAction::Respond { status, body, media_type } => Handler::Respond {
+                status: *status,
+                body: body.clone(),
+                media_type: media_type.clone(),
+            },
+        };
+        Self {
+            label: RouteLabel(config.pattern.to_string().into()),
+            pattern: config.pattern.clone(),
+            handler,
+            strip_prefix: config.strip_prefix,
+            cache_control: config.cache_control.clone(),
+            headers: config.headers.clone(),
+        }
+    }
+
+    fn path_for<'p>(&self, path: &'p RelativePath<'_>) -> RelativePath<'p> {
+        let prefix = match &self.pattern {
+            PathPattern::Prefix(prefix) if self.strip_prefix => prefix.trim_matches('/').len(),
+            _ => 0,
+        };
+        path.beneath(prefix)
+    }
+}
+
+fn fixed(
+    method: &Method,
+    status: StatusCode,
+    body: &Bytes,
+    media_type: &HeaderValue,
+    cache_control: Option<&HeaderValue>,
+) -> Response<Body> {
+    let sent = if *method == Method::HEAD { Body::empty() } else { Body::memory(body.clone()) };
+    let mut response = Response::new(sent);
+    *response.status_mut() = status;
+    let fields = response.headers_mut();
+    fields.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    fields.insert(CACHE_CONTROL, cache_control.cloned().unwrap_or_else(|| NO_CACHE.clone()));
+    // RFC 9110 §8.6: neither of these has a body, nor a length.
+    if status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
+        fields.insert(CONTENT_TYPE, media_type.clone());
+        fields.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    response
+}
+
+/// An OPTIONS request that is no preflight is an ordinary one.
+fn concerns_cors(parts: &Parts) -> bool {
+    parts.method != Method::OPTIONS
+        || (parts.headers.contains_key(ORIGIN) && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD))
+}
+
+fn cors_layer(cors: &Cors) -> CorsLayer {
+    let origins = match cors {
+        Cors::Any => AllowOrigin::any(),
+        Cors::Origins(origins) => AllowOrigin::list(origins.iter().cloned()),
+    };
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers(Any)
+        .expose_headers(Any)
+        .max_age(std::time::Duration::from_secs(24 * 60 * 60))
+}
+
+/// What the CORS layer wraps.
+#[derive(Clone, Debug)]
+struct SiteService(Arc<Site>);
+
+impl tower_service::Service<Request<()>> for SiteService {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        let site = Arc::clone(&self.0);
+        Box::pin(async move {
+            let (parts, ()) = request.into_parts();
+            Ok(site.answer_routed(&parts).await)
+        })
+    }
+}

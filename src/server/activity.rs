@@ -1,0 +1,223 @@
+//! What a connection is doing, seen from its socket and from its requests: for the timeouts, and to tell the access log how much
+//! was really sent.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::config::Limits;
+use crate::observe::access_log::{End, Exchange};
+use crate::observe::counted_body::OnEnd;
+
+/// Shared by the socket, the requests and the deadline of one connection, all on one thread: the atomics are for the types.
+#[derive(Debug)]
+pub(super) struct Activity {
+    opened: Instant,
+    phase: AtomicU8,
+    /// When the phase began, in milliseconds since the connection was opened.
+    since: AtomicU64,
+    /// Requests whose response has not ended (several on HTTP/2).
+    serving: AtomicUsize,
+    /// Bytes that the socket took.
+    written: AtomicU64,
+    /// Responses that were handed over whole, but may still be in a buffer.
+    unflushed: Mutex<Vec<Sent>>,
+}
+
+/// The phases that have a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Phase {
+    /// No byte of a request has come.
+    Idle,
+    /// The head of a request is coming.
+    Head,
+    /// A request is being answered, or the connection is HTTP/2, whose frames are no heads.
+    Serving,
+}
+
+/// A response that was handed over to the connection.
+#[derive(Debug)]
+struct Sent {
+    exchange: Exchange,
+    bytes: u64,
+    /// `written` when the request began.
+    written_before: u64,
+}
+
+/// One request of the connection; told when its response has ended.
+#[derive(Debug)]
+pub(super) struct Serving {
+    activity: Arc<Activity>,
+    exchange: Option<Box<Exchange>>,
+    written_before: u64,
+}
+
+impl Activity {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            opened: Instant::now(),
+            phase: AtomicU8::new(Phase::Idle as u8),
+            since: AtomicU64::new(0),
+            serving: AtomicUsize::new(0),
+            written: AtomicU64::new(0),
+            unflushed: Mutex::default(),
+        })
+    }
+
+    /// How long the connection may go on as it is; zero when its time is over, `None` while no deadline applies.
+    pub(super) fn time_left(&self, limits: &Limits) -> Option<Duration> {
+        let allowed = match self.phase.load(Ordering::Relaxed) {
+            phase if phase == Phase::Idle as u8 => {
+                // A client that has never sent anything is not keeping alive a connection.
+                let is_new = self.written.load(Ordering::Relaxed) == 0;
+                if is_new { limits.header_timeout } else { limits.keep_alive_timeout }
+            }
+            phase if phase == Phase::Head as u8 => limits.header_timeout,
+            _ => return None,
+        };
+        let since = Duration::from_millis(self.since.load(Ordering::Relaxed));
+        Some((since + allowed).saturating_sub(self.opened.elapsed()))
+    }
+
+    /// Whether a request was ever read whole.
+    pub(super) fn has_begun(&self) -> bool {
+        self.phase.load(Ordering::Relaxed) == Phase::Serving as u8 || self.written.load(Ordering::Relaxed) > 0
+    }
+
+    pub(super) fn begin(self: &Arc<Self>, exchange: Option<Exchange>) -> Serving {
+        self.serving.fetch_add(1, Ordering::Relaxed);
+        self.enter(Phase::Serving);
+        Serving {
+            activity: Arc::clone(self),
+            exchange: exchange.map(Box::new),
+            written_before: self.written.load(Ordering::Relaxed),
+        }
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+        if phase != Phase::Serving {
+            let since = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.since.store(since, Ordering::Relaxed);
+        }
+    }
+
+    fn has_read(&self) {
+        if self.phase.load(Ordering::Relaxed) == Phase::Idle as u8 {
+            self.enter(Phase::Head);
+        }
+    }
+
+    /// The buffers are empty: whatever was handed over is with the system now.
+    fn has_flushed(&self) {
+        self.settle(|sent, _| sent.exchange.end(sent.bytes, End::Whole));
+    }
+
+    /// The connection is gone: what the socket did not take was never sent.
+    pub(super) fn has_closed(&self) {
+        self.settle(|sent, written| {
+            let taken = written.saturating_sub(sent.written_before).min(sent.bytes);
+            sent.exchange.end(taken, End::Aborted);
+        });
+    }
+
+    fn settle(&self, mut tell: impl FnMut(&mut Sent, u64)) {
+        let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = self.written.load(Ordering::Relaxed);
+        for mut sent in unflushed.drain(..) {
+            tell(&mut sent, written);
+        }
+    }
+}
+
+impl Serving {
+    pub(super) fn answered<B>(&mut self, response: &http::Response<B>) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.answered(response);
+        }
+    }
+}
+
+impl OnEnd for Serving {
+    fn ended(&mut self, sent: u64, end: End) {
+        let Some(mut exchange) = self.exchange.take() else { return };
+        if end == End::Aborted {
+            let written = self.activity.written.load(Ordering::Relaxed);
+            return exchange.end(sent.min(written.saturating_sub(self.written_before)), end);
+        }
+        let sent = Sent { exchange: *exchange, bytes: sent, written_before: self.written_before };
+        self.activity.unflushed.lock().unwrap_or_else(PoisonError::into_inner).push(sent);
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if self.activity.serving.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.activity.enter(Phase::Idle);
+        }
+    }
+}
+
+/// A socket that notes its part of the activity.
+#[derive(Debug)]
+pub(super) struct Watched<S> {
+    pub(super) stream: S,
+    pub(super) activity: Arc<Activity>,
+    /// Only then is there anything to be told of a flush.
+    pub(super) is_logged: bool,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if buffer.filled().len() > before {
+            self.activity.has_read();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        self.activity.written.fetch_add(written as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, bytes))?;
+        self.activity.written.fetch_add(written as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        if self.is_logged {
+            self.activity.has_flushed();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

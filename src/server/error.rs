@@ -1,0 +1,109 @@
+//! What keeps a server from starting, or from stopping well.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::config::ListenAddress;
+
+/// Why a server did not start or did not stop as asked. The message says what to do next.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// Another program (or another server of this one) listens there.
+    AddressInUse(ListenAddress),
+    /// Ports below 1024 are for privileged processes; a unix socket's folder may not be writable.
+    PermissionDenied(ListenAddress),
+    /// The address belongs to no interface of this machine.
+    AddressNotAvailable(ListenAddress),
+    /// Anything else that binding an address can meet.
+    Listen {
+        /// What was to be bound.
+        address: ListenAddress,
+        /// Why it was not.
+        source: io::Error,
+    },
+    /// The access log could not be opened.
+    AccessLog {
+        /// Its path; none for standard output.
+        file: Option<PathBuf>,
+        /// Why it was not opened.
+        source: io::Error,
+    },
+    /// A worker thread or its runtime could not be started.
+    Worker(io::Error),
+    /// A worker thread ended by a panic.
+    WorkerPanicked,
+    /// The drain's deadline passed; so many connections were cut.
+    DrainTimedOut(usize),
+}
+
+impl ServeError {
+    pub(super) fn listen(address: &ListenAddress, source: io::Error) -> Self {
+        let address = address.clone();
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::AddressInUse(address),
+            io::ErrorKind::PermissionDenied => Self::PermissionDenied(address),
+            io::ErrorKind::AddrNotAvailable => Self::AddressNotAvailable(address),
+            _ => Self::Listen { address, source },
+        }
+    }
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddressInUse(address) => {
+                write!(f, "cannot listen on {address}: the address is already in use\n")?;
+                match address {
+                    ListenAddress::Tcp(tcp) => {
+                        let port = tcp.port();
+                        let other = port.checked_add(1).unwrap_or(8080);
+                        write!(f, "  stop the program that has it (find it: ss -ltnp 'sport = :{port}'), or choose another: --listen {other}")
+                    }
+                    ListenAddress::Unix(path) => {
+                        write!(f, "  a program answers on {}: stop it, or choose another path", path.display())
+                    }
+                }
+            }
+            Self::PermissionDenied(address) => {
+                write!(f, "cannot listen on {address}: permission denied\n")?;
+                match address {
+                    ListenAddress::Tcp(_) => write!(
+                        f,
+                        "  ports below 1024 need a privilege: choose a higher one, or give the program CAP_NET_BIND_SERVICE"
+                    ),
+                    ListenAddress::Unix(_) => {
+                        write!(f, "  the folder of the socket must be writable for the user that runs the server")
+                    }
+                }
+            }
+            Self::AddressNotAvailable(address) => write!(
+                f,
+                "cannot listen on {address}: no network interface of this machine has that address\n  \
+                 list them with `ip address`, or listen on all: --listen 0.0.0.0:PORT"
+            ),
+            Self::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::AccessLog { file: Some(file), source } => write!(
+                f,
+                "cannot open the access log {}: {source}\n  its folder must exist and be writable",
+                file.display()
+            ),
+            Self::AccessLog { file: None, source } => write!(f, "cannot start the access log: {source}"),
+            Self::Worker(source) => write!(f, "cannot start a worker: {source}"),
+            Self::WorkerPanicked => write!(f, "a worker ended by a panic; this is a bug, its message stands above"),
+            Self::DrainTimedOut(1) => write!(f, "the drain took too long: one connection was cut"),
+            Self::DrainTimedOut(cut) => write!(f, "the drain took too long: {cut} connections were cut"),
+        }
+    }
+}
+
+impl Error for ServeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Listen { source, .. } | Self::AccessLog { source, .. } | Self::Worker(source) => Some(source),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! HTML or JSON: the `Accept` field, RFC 9110 §12.5.1, for the two media types that a listing has.
+
+use http::HeaderValue;
+
+/// Whether a listing goes out as JSON: the client names `application/json` and likes it better than `text/html`.
+///
+/// A browser never names it, `curl` and `*/*` have no preference: they get HTML. So does a tie.
+pub(crate) fn prefers_json<'v>(accept: impl IntoIterator<Item = &'v HeaderValue>) -> bool {
+    let mut json = None;
+    let mut html = MostSpecific::default();
+    for line in accept {
+        // RFC 9110 §5.6.1: a list may have empty members. No media type or quality value has a quoted comma in it; in
+        // any other parameter such a comma makes two members that match nothing.
+        for member in line.as_bytes().split(|&byte| byte == b',') {
+            let Some((range, quality)) = parse_member(member) else {
+                continue;
+            };
+            if range.eq_ignore_ascii_case(b"application/json") {
+                json = json.max(Some(quality));
+            }
+            html.consider(range, quality);
+        }
+    }
+    json.is_some_and(|quality| quality > html.quality)
+}
+
+/// The quality of `text/html`: the most specific range that matches it decides, not the highest quality.
+#[derive(Default)]
+struct MostSpecific {
+    precision: u8,
+    quality: u16,
+}
+
+impl MostSpecific {
+    fn consider(&mut self, range: &[u8], quality: u16) {
+        let precision = match range {
+            b"*/*" => 1,
+            _ if range.eq_ignore_ascii_case(b"text/*") => 2,
+            _ if range.eq_ignore_ascii_case(b"text/html") => 3,
+            _ => return,
+        };
+        if precision > self.precision {
+            *self = MostSpecific { precision, quality };
+        } else if precision == self.precision {
+            self.quality = self.quality.max(quality);
+        }
+    }
+}
+
+/// One member of the list: its media range without parameters, and its quality in thousandths (1000 when absent).
+/// `None` when the quality value is malformed: the member is ignored.
+fn parse_member(member: &[u8]) -> Option<(&[u8], u16)> {
+    let mut parts = member.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
+    let range = parts.next()?;
+    for parameter in parts {
+        if let [b'q' | b'Q', b'=', value @ ..] = parameter {
+            return Some((range, parse_quality(value)?));
+        }
+    }
+    Some((range, 1000))
+}
+
+/// RFC 9110 §12.4.2: `0` or `1`, at most three decimals, at most 1.
+fn parse_quality(value: &[u8]) -> Option<u16> {
+    let (whole, decimals) = match value {
+        [whole] | [whole, b'.'] => (whole, &[][..]),
+        [whole, b'.', decimals @ ..] if decimals.len() <= 3 => (whole, decimals),
+        _ => return None,
+    };
+    let mut quality = match whole {
+        b'0' => 0,
+        b'1' => 1000,
+        _ => return None,
+    };
+    for (digit, weight) in decimals.iter().zip([100, 10, 1]) {
+        quality += u16::from(
+            char::from(*digit)
+                .to_digit(10)
+                .and_then(|digit| u8::try_from(digit).ok())?,
+        ) * weight;
+    }
+    (quality <= 1000).then_some(quality)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefers(lines: &[&'static str]) -> bool {
+        let values: Vec<HeaderValue> = lines
+            .iter()
+            .map(|line| HeaderValue::from_static(line))
+            .collect();
+        prefers_json(&values)
+    }
+
+    #[test]
+    fn json_is_sent_only_to_clients_that_name_it_and_like_it_better() {
+        for accept in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/json, text/html;q=0.9",
+            "text/html;q=0.5, application/json;q=0.501",
+            "application/json, text/*;q=0.1, */*;q=0.1",
+            "application/json;q=0.2, text/html;q=0, */*;q=0.9",
+            ", ,application/json",
+            "application/json;q=0.001",
+        ] {
+            assert!(prefers(&[accept]), "{accept}");
+        }
+        for accept in [
+            "",
+            "*/*",
+            "application/*",
+            "text/html",
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "application/json, text/html",
+            "application/json, */*",
+            "application/json;q=0",
+            "application/json;q=0, text/html;q=0",
+            "application/json;q=1.5",
+            "application/json;q=0.1234, text/html;q=0.1",
+            "application/json;q=, text/html;q=0.1",
+            "application/json-patch+json",
+            "application/json;q=0.5, text/*;q=0.1, text/html",
+        ] {
+            assert!(!prefers(&[accept]), "{accept}");
+        }
+    }
+
+    #[test]
+    fn every_field_line_counts() {
+        assert!(prefers(&["text/html;q=0.5", "application/json"]));
+        assert!(!prefers(&["application/json;q=0.5", "text/html"]));
+        assert!(!prefers(&[]));
+    }
+
+    #[test]
+    fn quality_values_follow_the_grammar() {
+        for (value, quality) in [
+            ("0", 0),
+            ("1", 1000),
+            ("0.", 0),
+            ("1.000", 1000),
+            ("0.05", 50),
+            ("0.999", 999),
+        ] {
+            assert_eq!(parse_quality(value.as_bytes()), Some(quality), "{value}");
+        }
+        for value in ["", ".5", "1.001", "2", "0.1234", "0.a", "-1", "0,5", "00"] {
+            assert_eq!(parse_quality(value.as_bytes()), None, "{value}");
+        }
+    }
+}

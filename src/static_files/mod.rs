@@ -1,0 +1,286 @@
+//! Static files, in the order in which a request meets the steps:
+//!
+//! 1. Method: GET and HEAD; OPTIONS is answered; everything else is 405.
+//! 2. Path: already a relative path; dotfiles are not there unless the settings say so.
+//! 3. Document root: the file, an index, the redirect to the slash, a clean URL, a listing, the fallback, or 404.
+//! 4. Representation: the content coding by `Accept-Encoding`.
+//! 5. Validators of that representation.
+//! 6. Preconditions in the order of RFC 9110 §13.2.2.
+//! 7. Range, with `If-Range`.
+//! 8. Response; HEAD is GET without the body.
+
+pub(crate) mod body;
+pub(crate) mod cache;
+mod docroot;
+mod listing;
+mod outcome;
+pub(crate) mod path;
+mod representation;
+mod response;
+mod select;
+pub(crate) mod service;
+pub(crate) mod settings;
+
+use std::io;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+
+use crate::header::media_type;
+use crate::header::precondition::{self, Precondition, Validators};
+use crate::header::range::{self, RangeSet};
+use crate::rejection::Rejection;
+use cache::{Cache, Found};
+use docroot::Docroot;
+use outcome::{Part, Selected};
+use path::RelativePath;
+use representation::Representation;
+
+pub(crate) use outcome::{ALLOW, Outcome, Refusal};
+pub(crate) use response::{Policy, redirect, respond, respond_with_page};
+pub(crate) use settings::{DEFAULT_LISTING_LIMIT, Settings, SymlinkPolicy};
+
+/// The files of one document root.
+#[derive(Debug)]
+pub(crate) struct Files {
+    settings: Settings,
+    docroot: Docroot,
+    cache: Arc<Cache>,
+}
+
+/// What the steps look at of a request.
+#[derive(Clone, Copy)]
+pub(crate) struct FileRequest<'a> {
+    pub(crate) method: &'a Method,
+    /// As the client sent it, for redirects and the query of listings.
+    pub(crate) uri: &'a Uri,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) path: &'a RelativePath<'a>,
+}
+
+/// Where a request path led.
+enum Located {
+    File(Arc<Representation>),
+    /// A folder that was asked for without its slash.
+    WithoutSlash,
+    /// A folder without an index, to be listed with at most so many entries.
+    Folder(usize),
+    Nothing,
+}
+
+/// What comes of trying one path in the document root.
+enum Tried {
+    File(Arc<Representation>),
+    Directory,
+    Missing,
+}
+
+impl Files {
+    pub(crate) fn new(settings: Settings, cache: Arc<Cache>) -> Self {
+        let docroot = Docroot::new(settings.docroot.clone(), settings.symlinks);
+        Self { settings, docroot, cache }
+    }
+
+    /// Steps 1 to 7.
+    pub(crate) async fn answer(&self, request: &FileRequest<'_>) -> Outcome {
+        /// A file that is replaced between being found and being opened is looked for again; nobody replaces that fast for long.
+        const TRIES: usize = 8;
+        for _ in 0..TRIES {
+            if let Some(outcome) = self.try_answer(request).await {
+                return outcome;
+            }
+        }
+        Rejection::REPLACED.into()
+    }
+
+    /// `None` when the file was replaced meanwhile.
+    async fn try_answer(&self, request: &FileRequest<'_>) -> Option<Outcome> {
+        match *request.method {
+            Method::GET | Method::HEAD => {}
+            Method::OPTIONS => return Some(Outcome::Options),
+            _ => return Some(Refusal::method_not_allowed().into()),
+        }
+        if !self.settings.hidden && request.path.is_hidden() {
+            return Some(Rejection::HIDDEN.into());
+        }
+        let rejection = match self.locate(request.path).await {
+            Ok(Located::File(file)) => return self.answer_file(request, file, false).await,
+            Ok(Located::WithoutSlash) => return Some(Outcome::redirect_to_slash(request.uri)),
+            Ok(Located::Folder(limit)) => return Some(self.list(request, limit).await),
+            Ok(Located::Nothing) => Rejection::NOT_FOUND,
+            Err(rejection) => rejection,
+        };
+        match self.fallback(request, rejection).await {
+            Some(file) => self.answer_file(request, file, true).await,
+            None => Some(rejection.into()),
+        }
+    }
+
+    /// The page for an error: the configured one, for 404 also the nearest `404.html` above the requested path.
+    pub(crate) async fn error_page(
+        &self,
+        status: StatusCode,
+        configured: Option<&str>,
+        path: Option<&RelativePath<'_>>,
+    ) -> Option<Selected> {
+        /// Folders looked into; a path can have thousands of segments.
+        const NEAREST: usize = 16;
+        if let Some(page) = configured {
+            return self.whole_file(page).await;
+        }
+        if status != StatusCode::NOT_FOUND {
+            return None;
+        }
+        let mut folder = path.map_or("", |path| path.as_str());
+        for _ in 0..NEAREST {
+            folder = folder.trim_end_matches('/').rsplit_once('/').map_or("", |(above, _)| above);
+            if folder.is_empty() {
+                break;
+            }
+            if let Some(page) = self.whole_file(&format!("{folder}/404.html")).await {
+                return Some(page);
+            }
+        }
+        self.whole_file("404.html").await
+    }
+
+    async fn whole_file(&self, path: &str) -> Option<Selected> {
+        match self.try_file(path).await {
+            Ok(Tried::File(file)) => Selected::identity(file).opened(&self.docroot).ok()?,
+            _ => None,
+        }
+    }
+
+    /// Step 3, but for listing and fallback.
+    async fn locate(&self, path: &RelativePath<'_>) -> Result<Located, Rejection> {
+        if path.asks_for_directory() {
+            return self.locate_index(path.as_str()).await;
+        }
+        let tried = self.try_file(path.as_str()).await?;
+        if let Tried::File(file) = tried {
+            return Ok(Located::File(file));
+        }
+        if self.settings.clean_urls
+            && let Tried::File(file) = self.try_file(&format!("{}.html", path.as_str())).await?
+        {
+            return Ok(Located::File(file));
+        }
+        if matches!(tried, Tried::Directory) && self.holds_directory(path.as_str())? {
+            return Ok(Located::WithoutSlash);
+        }
+        Ok(Located::Nothing)
+    }
+
+    async fn locate_index(&self, folder: &str) -> Result<Located, Rejection> {
+        for index in &self.settings.index {
+            if let Tried::File(file) = self.try_file(&[folder, index].concat()).await? {
+                return Ok(Located::File(file));
+            }
+        }
+        Ok(match self.settings.listing {
+            Some(limit) if self.holds_directory(folder)? => Located::Folder(limit),
+            _ => Located::Nothing,
+        })
+    }
+
+    async fn try_file(&self, path: &str) -> Result<Tried, Rejection> {
+        match self.cache.find(&self.docroot, path, || self.media_type(path)).await {
+            Found::File(file) => Ok(Tried::File(file)),
+            Found::Directory => Ok(Tried::Directory),
+            Found::Missing => Ok(Tried::Missing),
+            Found::Refused(rejection) => Err(rejection),
+        }
+    }
+
+    fn holds_directory(&self, path: &str) -> Result<bool, Rejection> {
+        self.docroot.holds_directory(path).map_err(|error| Rejection::from_io(&error))
+    }
+
+    fn media_type(&self, path: &str) -> HeaderValue {
+        let extension = path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
+        let configured = (!self.settings.media_types.is_empty())
+            .then(|| self.settings.media_types.get(&extension?.to_ascii_lowercase()))
+            .flatten();
+        configured.cloned().unwrap_or_else(|| media_type::by_extension(extension))
+    }
+
+    /// A single-page application answers for paths that only its own router knows: to navigations, never to a missing asset.
+    async fn fallback(&self, request: &FileRequest<'_>, rejection: Rejection) -> Option<Arc<Representation>> {
+        let fallback = self.settings.fallback.as_ref()?;
+        if rejection != Rejection::NOT_FOUND || !is_navigation(request) {
+            return None;
+        }
+        match self.try_file(fallback).await {
+            Ok(Tried::File(file)) => Some(file),
+            Ok(Tried::Directory | Tried::Missing) | Err(_) => None,
+        }
+    }
+
+    async fn list(&self, request: &FileRequest<'_>, limit: usize) -> Outcome {
+        let path = request.path.as_str().to_owned();
+        let docroot = self.docroot.clone();
+        let hidden = self.settings.hidden;
+        let shown = path.clone();
+        // A large folder on a slow disk would hold up every other connection of the worker.
+        let listed = tokio::task::spawn_blocking(move || docroot.list(&path, hidden, limit)).await;
+        match listed.map_err(io::Error::other).flatten() {
+            Ok((entries, truncated)) => Outcome::listing(request, &shown, entries, truncated, limit),
+            Err(error) => Rejection::from_io(&error).into(),
+        }
+    }
+
+    /// Steps 4 to 7.
+    async fn answer_file(
+        &self,
+        request: &FileRequest<'_>,
+        file: Arc<Representation>,
+        is_fallback: bool,
+    ) -> Option<Outcome> {
+        let mut selected = self.select(file, request.headers).await;
+        selected.is_fallback = is_fallback;
+        let entity_tag = selected.representation.entity_tag();
+        let validators = Validators {
+            entity_tag: Some(&entity_tag),
+            last_modified: selected.original.last_modified().map(|(time, _)| time),
+        };
+        match precondition::evaluate(request.method, request.headers, validators) {
+            Precondition::NotModified => return Some(Outcome::NotModified(selected, entity_tag)),
+            Precondition::Failed => return Some(Rejection::PRECONDITION_FAILED.into()),
+            Precondition::Proceed => {}
+        }
+        // RFC 9110 §14.2: a range is defined for GET only.
+        if *request.method == Method::HEAD {
+            return Some(Outcome::File(selected, entity_tag, Part::Whole));
+        }
+        let part = match selected.ranges(request.headers, validators) {
+            RangeSet::Whole => Part::Whole,
+            RangeSet::Single(range) => Part::Single(range),
+            RangeSet::Multiple(ranges) => Part::Multiple(ranges),
+            RangeSet::Unsatisfiable => {
+                let content_range = range::unsatisfied(selected.representation.length());
+                let refusal = Refusal::from(Rejection::RANGE_NOT_SATISFIABLE);
+                return Some(refusal.with(header::CONTENT_RANGE, content_range).into());
+            }
+        };
+        match selected.opened(&self.docroot) {
+            Ok(selected) => Some(Outcome::File(selected?, entity_tag, part)),
+            Err(error) => Some(Rejection::from_io(&error).into()),
+        }
+    }
+}
+
+/// Whether a person is going to a page: browsers say so, other clients are taken by what they accept.
+fn is_navigation(request: &FileRequest<'_>) -> bool {
+    if let Some(mode) = request.headers.get("sec-fetch-mode") {
+        return mode == "navigate";
+    }
+    let names_asset = request.path.extension().is_some_and(|extension| {
+        !extension.eq_ignore_ascii_case("html") && !extension.eq_ignore_ascii_case("htm")
+    });
+    let accepts_html = request.headers.get_all(header::ACCEPT).iter().any(|accept| {
+        accept.as_bytes().split(|&byte| byte == b',').any(|range| {
+            range.trim_ascii().get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"text/html"))
+        })
+    });
+    accepts_html && !names_asset
+}

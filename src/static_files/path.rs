@@ -1,0 +1,207 @@
+//! From the path of a request to a path within the docroot: pure, and without a second chance.
+//!
+//! 1. The leading slash goes; what is left is relative to the docroot.
+//! 2. Each byte is taken as it is, or decoded from its escape: once, never again (RFC 3986 §2.4).
+//! 3. Each segment must be a name: not empty, not `.` or `..`.
+//! 4. The whole must be UTF-8.
+//!
+//! A path that would need repair is refused, not cleaned: whoever sends one is mistaken about what it names, or hopes that
+//! two programs read it in two ways (RFC 9110 §17.3). Normal clients never send one: they remove dot segments themselves
+//! (RFC 3986 §5.2.4).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use http::StatusCode;
+
+/// The longest path, and the longest name in it, that file systems know (`PATH_MAX`, `NAME_MAX`), in bytes.
+const MAX_PATH: usize = 4096;
+const MAX_SEGMENT: usize = 255;
+
+/// A path within the docroot: decoded, without a leading slash. `""` is the docroot itself; a slash at the end asks for a
+/// directory. Segments are never empty, `.` or `..`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RelativePath<'a>(Cow<'a, str>);
+
+/// Why the path of a request names nothing that could be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PathRefusal {
+    /// `%` without two hexadecimal digits.
+    BadEscape,
+    /// What the escapes stand for is not text.
+    NotUtf8,
+    /// A control character, NUL among them: in no honest name, and cut short by C.
+    Control,
+    /// An escaped slash, which would be a separator to the file system but not to a route; or a backslash in any form.
+    Separator,
+    /// `.` or `..`
+    DotSegment,
+    /// `//`, which two servers out of three read as something else.
+    EmptySegment,
+    /// Longer than 4096 bytes, or one segment longer than 255: no file has such a name.
+    TooLong,
+    /// A raw byte beyond ASCII: a URI has none (RFC 3986 §2).
+    NonAscii,
+}
+
+impl PathRefusal {
+    /// 400 for what no URI of ours can be; 404 for what just does not exist.
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::EmptySegment | Self::TooLong => StatusCode::NOT_FOUND,
+            Self::BadEscape
+            | Self::NotUtf8
+            | Self::Control
+            | Self::Separator
+            | Self::DotSegment
+            | Self::NonAscii => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+impl fmt::Display for PathRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BadEscape => "the path has a malformed escape",
+            Self::NotUtf8 => "the path is not UTF-8",
+            Self::Control => "the path has a control character",
+            Self::Separator => "the path has an escaped slash or a backslash",
+            Self::DotSegment => "the path has a dot segment",
+            Self::EmptySegment => "the path has an empty segment",
+            Self::TooLong => "the path is too long",
+            Self::NonAscii => "the path has a raw byte beyond ASCII",
+        })
+    }
+}
+
+impl<'a> RelativePath<'a> {
+    /// Reads the path of a request target, without its query. A path without escapes is borrowed.
+    pub(crate) fn parse(raw_path: &'a str) -> Result<Self, PathRefusal> {
+        // 1.
+        let sent = raw_path.strip_prefix('/').unwrap_or(raw_path);
+        if sent.len() > MAX_PATH {
+            return Err(PathRefusal::TooLong);
+        }
+        let bytes = sent.as_bytes();
+        // Stays None as long as what is sent is what is meant.
+        let mut decoded: Option<Vec<u8>> = None;
+        let mut segment = Segment::default();
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            // 2.
+            let (byte, width) = match byte {
+                b'%' => {
+                    decoded.get_or_insert_with(|| bytes[..at].to_vec());
+                    (decode_escape(&bytes[at + 1..])?, 3)
+                }
+                0x80.. => return Err(PathRefusal::NonAscii),
+                raw => (raw, 1),
+            };
+            // 3.
+            match byte {
+                b'/' if width == 1 => segment = segment.close()?,
+                b'/' | b'\\' => return Err(PathRefusal::Separator),
+                0..=0x1f | 0x7f => return Err(PathRefusal::Control),
+                byte => segment.push(byte),
+            }
+            if let Some(decoded) = &mut decoded {
+                decoded.push(byte);
+            }
+            at += width;
+        }
+        // Nothing after the last slash: a directory is asked for.
+        if segment.length > 0 {
+            segment.close()?;
+        }
+        // 4.
+        match decoded {
+            None => Ok(Self(Cow::Borrowed(sent))),
+            Some(bytes) => String::from_utf8(bytes)
+                .map(|text| Self(Cow::Owned(text)))
+                .map_err(|_| PathRefusal::NotUtf8),
+        }
+    }
+
+    /// What lies beneath the first `prefix` bytes, which end with a segment: the path within a mounted docroot.
+    pub(crate) fn beneath(&self, prefix: usize) -> RelativePath<'_> {
+        let rest = self.0.get(prefix..).unwrap_or_default();
+        RelativePath(Cow::Borrowed(rest.strip_prefix('/').unwrap_or(rest)))
+    }
+
+    /// With the leading slash again, as route patterns are written.
+    pub(crate) fn rooted(&self) -> String {
+        ["/", &self.0].concat()
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the path names the docroot, or ends in a slash.
+    pub(crate) fn asks_for_directory(&self) -> bool {
+        self.0.is_empty() || self.0.ends_with('/')
+    }
+
+    /// Whether a segment begins with a dot. `.well-known` in the first place is there to be seen (RFC 8615 §3), though not
+    /// what is hidden in it.
+    pub(crate) fn is_hidden(&self) -> bool {
+        let mut segments = self.0.split('/');
+        let first = segments
+            .next()
+            .is_some_and(|first| first.starts_with('.') && first != ".well-known");
+        first || segments.any(|segment| segment.starts_with('.'))
+    }
+
+    /// The last segment; `None` when a directory is asked for.
+    pub(crate) fn file_name(&self) -> Option<&str> {
+        let (_, name) = self.0.rsplit_once('/').unwrap_or(("", &self.0));
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// What follows the last dot of the file name; `None` when there is nothing after it, or only the dot of a hidden file
+    /// before it.
+    pub(crate) fn extension(&self) -> Option<&str> {
+        let (stem, extension) = self.file_name()?.rsplit_once('.')?;
+        (!stem.is_empty() && !extension.is_empty()).then_some(extension)
+    }
+}
+
+/// What is known of the segment that is being read.
+#[derive(Default)]
+struct Segment {
+    length: usize,
+    /// How many of its bytes are dots.
+    dots: usize,
+}
+
+impl Segment {
+    fn push(&mut self, byte: u8) {
+        self.length += 1;
+        self.dots += usize::from(byte == b'.');
+    }
+
+    /// The segment ends; if it is a name, the next begins.
+    fn close(self) -> Result<Self, PathRefusal> {
+        match self.length {
+            0 => Err(PathRefusal::EmptySegment),
+            1 | 2 if self.dots == self.length => Err(PathRefusal::DotSegment),
+            1..=MAX_SEGMENT => Ok(Self::default()),
+            _ => Err(PathRefusal::TooLong),
+        }
+    }
+}
+
+/// The byte that the two hexadecimal digits after a `%` stand for.
+fn decode_escape(digits: &[u8]) -> Result<u8, PathRefusal> {
+    let digit = |place: usize| {
+        digits
+            .get(place)
+            .and_then(|&digit| char::from(digit).to_digit(16))
+    };
+    match (digit(0), digit(1)) {
+        (Some(high), Some(low)) => {
+            Ok(u8::try_from(high * 16 + low).expect("two hexadecimal digits are a byte"))
+        }
+        _ => Err(PathRefusal::BadEscape),
+    }
+}

@@ -1,0 +1,243 @@
+//! What we hold of a file: its validators and ready-made field values, and its bytes when it is small.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use sha2::{Digest as _, Sha256};
+
+use super::docroot::{Docroot, OpenFile, Stamp};
+use crate::header::entity_tag::EntityTag;
+use crate::header::{http_date, media_type};
+use crate::transform::cache_policy;
+
+/// Time stamps of files advance in steps (10 ms at most on Linux). A file read within one step of its last change could change again
+/// without its stamp showing it, so what was read that early is read again at the next request.
+const CLOCK_STEP: Duration = Duration::from_millis(20);
+
+/// RFC 9110 §8.8.1: a tag made from a time is strong only when the file cannot have changed twice within that time's resolution.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// One file as it can be sent, in one content coding. Cheap to share; never changed, only replaced.
+#[derive(Debug)]
+pub(crate) struct Representation {
+    /// Relative to the document root.
+    pub(crate) path: Box<str>,
+    pub(crate) stamp: Stamp,
+    pub(crate) content: Content,
+    pub(crate) media_type: HeaderValue,
+    pub(crate) content_length: HeaderValue,
+    /// Whether some client may get it in another coding, so that `Vary` belongs on every answer.
+    pub(crate) negotiable: bool,
+    /// The name carries a hash of the content.
+    pub(crate) fingerprinted: bool,
+    pub(crate) sidecars: SidecarNotes,
+    entity_tag: EntityTag,
+    /// Until then the tag is sent as a weak one.
+    weak_until: Option<SystemTime>,
+    last_modified: Option<LastModified>,
+    /// The stamp can be trusted to change when the content does.
+    is_settled: bool,
+    /// When the stamp was last compared, in milliseconds since the first use (only kept with a revalidation interval).
+    checked: AtomicU64,
+}
+
+/// Where the bytes are.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Memory(Bytes),
+    /// Too large to be held: the transfers that run share one descriptor, and the last one closes it, so that a deleted file does not
+    /// stay on the disk.
+    File(Mutex<Weak<OpenFile>>),
+}
+
+#[derive(Debug)]
+struct LastModified {
+    time: SystemTime,
+    value: HeaderValue,
+    /// It lay in the future when it was read, and may still.
+    is_early: bool,
+}
+
+/// Which sidecars were found when it was last looked for them, and when that was.
+#[derive(Debug, Default)]
+pub(crate) struct SidecarNotes(AtomicU64);
+
+impl Representation {
+    /// Reads and hashes a file; slow, so not for a worker.
+    pub(crate) fn read(path: &str, mut open: OpenFile, media_type: HeaderValue) -> io::Result<Self> {
+        loop {
+            let bytes = read_whole(&open.file, open.stamp.size)?;
+            let after = open.stamp_now()?;
+            if after == open.stamp && bytes.len() as u64 == after.size {
+                let entity_tag = EntityTag::strong(&content_tag(&bytes));
+                return Ok(Self::new(path, open.stamp, Content::Memory(bytes), entity_tag, media_type));
+            }
+            // Written to while it was read: what was read may be a mixture. Begin again, for as long as that goes on.
+            std::thread::sleep(Duration::from_millis(1));
+            open.stamp = after;
+            io::Seek::rewind(&mut &open.file)?;
+        }
+    }
+
+    /// Describes a file that stays on the disk.
+    pub(crate) fn streamed(path: &str, open: &Arc<OpenFile>, media_type: HeaderValue) -> Self {
+        let entity_tag = EntityTag::strong(&open.stamp.opaque_tag());
+        let content = Content::File(Mutex::new(Arc::downgrade(open)));
+        let mut made = Self::new(path, open.stamp, content, entity_tag, media_type);
+        if open.stamp.is_younger_than(SETTLED) {
+            made.weak_until = Some(SystemTime::now() + SETTLED);
+        }
+        made
+    }
+
+    fn new(
+        path: &str,
+        stamp: Stamp,
+        content: Content,
+        entity_tag: EntityTag,
+        media_type: HeaderValue,
+    ) -> Self {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        Self {
+            path: path.into(),
+            stamp,
+            content,
+            content_length: HeaderValue::from(stamp.size),
+            negotiable: media_type::is_compressible(&media_type),
+            media_type,
+            fingerprinted: cache_policy::is_fingerprinted(name),
+            sidecars: SidecarNotes::default(),
+            entity_tag,
+            weak_until: None,
+            last_modified: stamp.modified().map(LastModified::new),
+            is_settled: !stamp.is_younger_than(CLOCK_STEP),
+            checked: AtomicU64::new(0),
+        }
+    }
+
+    /// The strong tag, or for a large file written just now the weak one.
+    pub(crate) fn entity_tag(&self) -> EntityTag {
+        match self.weak_until {
+            Some(until) if SystemTime::now() < until => self.entity_tag.to_weak(),
+            _ => self.entity_tag.clone(),
+        }
+    }
+
+    /// The time of the last change in whole seconds, unless it lies in the future: RFC 9110 §8.8.2.1 forbids to send that.
+    pub(crate) fn last_modified(&self) -> Option<(SystemTime, &HeaderValue)> {
+        let last = self.last_modified.as_ref()?;
+        let is_sendable = !last.is_early || last.time <= SystemTime::now();
+        is_sendable.then_some((last.time, &last.value))
+    }
+
+    pub(crate) fn length(&self) -> u64 {
+        self.stamp.size
+    }
+
+    /// What it takes of the cache's memory, in bytes.
+    pub(crate) fn weight(&self) -> u64 {
+        /// Field values, the key and the cache's own bookkeeping, about.
+        const OVERHEAD: u64 = 1024;
+        match &self.content {
+            Content::Memory(bytes) => OVERHEAD + bytes.len() as u64,
+            Content::File(_) => OVERHEAD,
+        }
+    }
+
+    /// Whether the file is still the one that was read: one system call, or none within `interval` of the last one.
+    pub(crate) fn is_current(&self, docroot: &Docroot, interval: Duration) -> bool {
+        if !self.is_settled {
+            return false;
+        }
+        if interval.is_zero() {
+            return docroot.stamp_is(&self.path, &self.stamp);
+        }
+        let now = uptime_millis();
+        let fresh_for = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+        if now.saturating_sub(self.checked.load(Ordering::Relaxed)) < fresh_for {
+            return true;
+        }
+        let is_current = docroot.stamp_is(&self.path, &self.stamp);
+        if is_current {
+            self.checked.store(now, Ordering::Relaxed);
+        }
+        is_current
+    }
+
+    /// The descriptor to stream from: the one in use, or a new one; `None` when the file is not the one described any more.
+    pub(crate) fn descriptor(&self, docroot: &Docroot) -> io::Result<Option<Arc<OpenFile>>> {
+        let Content::File(shared) = &self.content else { return Ok(None) };
+        let held = shared.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        if let Some(open) = held {
+            return Ok(Some(open));
+        }
+        let Some(open) = docroot.open(&self.path)?.filter(|open| open.stamp == self.stamp) else {
+            return Ok(None);
+        };
+        let open = Arc::new(open);
+        *shared.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&open);
+        Ok(Some(open))
+    }
+}
+
+impl LastModified {
+    fn new(modified: SystemTime) -> Self {
+        let value = http_date::format(modified);
+        // What was sent is what comes back: compare in the same whole seconds.
+        let time = http_date::parse(value.as_bytes()).unwrap_or(modified);
+        Self { time, value, is_early: time > SystemTime::now() }
+    }
+}
+
+impl SidecarNotes {
+    /// A sidecar that appears is noticed within this time; one that changes or goes, and a change of the file itself, at once.
+    const KEPT: Duration = Duration::from_secs(1);
+
+    /// The noted bits, unless they are too old.
+    pub(crate) fn read(&self) -> Option<u8> {
+        let note = self.0.load(Ordering::Relaxed);
+        let (noted, bits) = (note >> 8, note.to_le_bytes()[0]);
+        let is_kept = note != 0 && uptime_millis().saturating_sub(noted) < Self::KEPT.as_millis() as u64;
+        is_kept.then_some(bits)
+    }
+
+    pub(crate) fn write(&self, bits: u8) {
+        self.0.store((uptime_millis() << 8) | u64::from(bits), Ordering::Relaxed);
+    }
+
+    pub(crate) fn forget(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Reads to the end of the file, which should be after `size` bytes.
+fn read_whole(file: &File, size: u64) -> io::Result<Bytes> {
+    let capacity = usize::try_from(size).map_err(io::Error::other)?;
+    // One byte more: the read that meets the end of the file then needs no larger buffer.
+    let mut bytes = Vec::with_capacity(capacity + 1);
+    (&*file).take(size + 1).read_to_end(&mut bytes)?;
+    bytes.shrink_to_fit();
+    Ok(Bytes::from(bytes))
+}
+
+/// Half of a SHA-256: the same content has the same tag on every server, and nobody can make two contents with one tag.
+fn content_tag(bytes: &[u8]) -> String {
+    let mut tag = String::with_capacity(32);
+    for byte in &Sha256::digest(bytes)[..16] {
+        tag.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+        tag.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+    }
+    tag
+}
+
+/// Milliseconds on a clock that never steps, never 0.
+fn uptime_millis() -> u64 {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    let start = START.get_or_init(Instant::now);
+    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+}

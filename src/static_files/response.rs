@@ -1,0 +1,242 @@
+//! Step 8: an outcome becomes a response, in one place.
+
+use http::header::{
+    ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+
+use super::body::{Body, Part as BodyPart};
+use super::listing;
+use super::outcome::{self, Outcome, Part, Refusal, Selected};
+use super::representation::Content;
+use crate::header::entity_tag::EntityTag;
+use crate::header::multipart::{self, Boundary, Multipart};
+use crate::header::range::{self, ByteRange};
+use crate::transform::cache_policy::{IMMUTABLE, NO_CACHE, NO_STORE};
+use crate::transform::error_body;
+
+/// What the settings of a route or site say about a successful answer.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Policy<'a> {
+    pub(crate) cache_control: Option<&'a HeaderValue>,
+}
+
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// Everything but refusals, which [`respond_with_page`] renders.
+pub(crate) fn respond(method: &Method, outcome: Outcome, policy: Policy<'_>) -> Result<Response<Body>, Refusal> {
+    let mut response = match outcome {
+        Outcome::File(selected, tag, part) => file(method, &selected, &tag, part, policy),
+        Outcome::NotModified(selected, tag) => {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            describe(response.headers_mut(), &selected, &tag, policy);
+            response
+        }
+        Outcome::Redirect(location) => redirect(location, StatusCode::MOVED_PERMANENTLY),
+        Outcome::Listing { body, media_type } => list(method, body, media_type),
+        Outcome::Options => options(),
+        Outcome::Refused(refusal) => return Err(refusal),
+    };
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    Ok(response)
+}
+
+/// A refusal with the site's own page for it, or else a short built-in one.
+pub(crate) fn respond_with_page(
+    request: (&Method, &HeaderMap),
+    refusal: Refusal,
+    page: Option<&Selected>,
+) -> Response<Body> {
+    let status = refusal.rejection.status();
+    let mut response = match page {
+        Some(page) => whole(request.0, page),
+        None => built_in(request, status),
+    };
+    *response.status_mut() = status;
+    let fields = response.headers_mut();
+    fields.insert(CACHE_CONTROL, NO_STORE.clone());
+    fields.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    if let Some((name, value)) = refusal.field {
+        fields.insert(name, value);
+    }
+    response.extensions_mut().insert(refusal.rejection);
+    response
+}
+
+pub(crate) fn redirect(location: HeaderValue, status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response.headers_mut().insert(LOCATION, location);
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    // Without it a permanent redirect may be kept for ever.
+    response.headers_mut().insert(CACHE_CONTROL, NO_CACHE.clone());
+    response
+}
+
+fn file(
+    method: &Method,
+    selected: &Selected,
+    tag: &EntityTag,
+    part: Part,
+    policy: Policy<'_>,
+) -> Response<Body> {
+    let complete = selected.representation.length();
+    let media_type = &selected.original.media_type;
+    let (status, body, length, media_type, content_range) = match part {
+        Part::Whole => {
+            let length = selected.representation.content_length.clone();
+            let whole = ByteRange { start: 0, end: complete };
+            let body = if *method == Method::HEAD { Body::empty() } else { single(selected, whole) };
+            (StatusCode::OK, body, length, media_type.clone(), None)
+        }
+        Part::Single(part) => {
+            let length = HeaderValue::from(part.end - part.start);
+            let content_range = Some(range::content_range(part, complete));
+            (StatusCode::PARTIAL_CONTENT, single(selected, part), length, media_type.clone(), content_range)
+        }
+        Part::Multiple(parts) => {
+            let plan = multipart::plan(&parts, complete, media_type, &Boundary::from_random(random()));
+            let length = HeaderValue::from(plan.content_length);
+            let multipart_type = plan.content_type.clone();
+            (StatusCode::PARTIAL_CONTENT, multiple(selected, plan), length, multipart_type, None)
+        }
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let fields = response.headers_mut();
+    fields.reserve(12);
+    fields.insert(CONTENT_TYPE, media_type);
+    fields.insert(CONTENT_LENGTH, length);
+    if let Some(content_range) = content_range {
+        fields.insert(CONTENT_RANGE, content_range);
+    }
+    if let Some(coding) = selected.coding.as_value() {
+        fields.insert(CONTENT_ENCODING, coding);
+    }
+    fields.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    describe(fields, selected, tag, policy);
+    response
+}
+
+/// The fields that a 304 has in common with the 200 that it stands for (RFC 9110 §15.4.5).
+fn describe(fields: &mut HeaderMap, selected: &Selected, tag: &EntityTag, policy: Policy<'_>) {
+    fields.insert(ETAG, tag.as_value().clone());
+    if let Some((_, last_modified)) = selected.original.last_modified() {
+        fields.insert(LAST_MODIFIED, last_modified.clone());
+    }
+    fields.insert(CACHE_CONTROL, cache_control(selected, policy));
+    let vary = match (selected.negotiable, selected.is_fallback) {
+        (true, false) => "Accept-Encoding",
+        (true, true) => "Accept-Encoding, Accept, Sec-Fetch-Mode",
+        (false, true) => "Accept, Sec-Fetch-Mode",
+        (false, false) => return,
+    };
+    fields.insert(VARY, HeaderValue::from_static(vary));
+}
+
+fn cache_control(selected: &Selected, policy: Policy<'_>) -> HeaderValue {
+    match policy.cache_control {
+        _ if selected.is_fallback => NO_CACHE.clone(),
+        Some(rule) => rule.clone(),
+        None if selected.original.fingerprinted => IMMUTABLE.clone(),
+        None => NO_CACHE.clone(),
+    }
+}
+
+fn single(selected: &Selected, range: ByteRange) -> Body {
+    match (&selected.representation.content, &selected.open) {
+        (Content::Memory(bytes), _) => Body::memory(slice(bytes, range)),
+        (Content::File(_), open) => Body::parts(
+            vec![BodyPart::File { start: range.start, end: range.end }],
+            open.clone(),
+        ),
+    }
+}
+
+fn multiple(selected: &Selected, plan: Multipart) -> Body {
+    let mut parts = Vec::with_capacity(plan.parts.len() * 2 + 1);
+    for part in plan.parts {
+        parts.push(BodyPart::Memory(part.head));
+        parts.push(match &selected.representation.content {
+            Content::Memory(bytes) => BodyPart::Memory(slice(bytes, part.range)),
+            Content::File(_) => BodyPart::File { start: part.range.start, end: part.range.end },
+        });
+    }
+    parts.push(BodyPart::Memory(plan.closing));
+    Body::parts(parts, selected.open.clone())
+}
+
+fn slice(bytes: &bytes::Bytes, range: ByteRange) -> bytes::Bytes {
+    let at = |offset| usize::try_from(offset).expect("what is in memory has offsets that fit");
+    bytes.slice(at(range.start)..at(range.end))
+}
+
+/// For a boundary that nobody can have put into a file beforehand.
+fn random() -> [u8; 16] {
+    let mut random = [0; 16];
+    if getrandom::fill(&mut random).is_err() {
+        // A sandbox without random numbers: the keys of the hash maps, drawn at start, must do.
+        use std::hash::BuildHasher as _;
+        let drawn = std::hash::RandomState::new();
+        random[..8].copy_from_slice(&drawn.hash_one(std::time::Instant::now()).to_le_bytes());
+        random[8..].copy_from_slice(&drawn.hash_one(std::thread::current().id()).to_le_bytes());
+    }
+    random
+}
+
+/// A page of the site as it stands, without validators: it is the answer to a failure, not what the path names.
+fn whole(method: &Method, page: &Selected) -> Response<Body> {
+    let length = page.representation.content_length.clone();
+    let whole = ByteRange { start: 0, end: page.representation.length() };
+    let body = if *method == Method::HEAD { Body::empty() } else { single(page, whole) };
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, page.original.media_type.clone());
+    response.headers_mut().insert(CONTENT_LENGTH, length);
+    response
+}
+
+fn built_in((method, headers): (&Method, &HeaderMap), status: StatusCode) -> Response<Body> {
+    let accepts_html = headers.get_all(http::header::ACCEPT).iter().any(|accept| {
+        accept.to_str().is_ok_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
+    });
+    let (text, media_type) = if accepts_html {
+        (error_body::html(status), "text/html; charset=utf-8")
+    } else {
+        (error_body::text(status), "text/plain; charset=utf-8")
+    };
+    let mut response = page(method, text, HeaderValue::from_static(media_type));
+    if accepts_html {
+        response.headers_mut().insert(
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(error_body::CONTENT_SECURITY_POLICY),
+        );
+    }
+    response
+}
+
+fn list(method: &Method, body: String, media_type: HeaderValue) -> Response<Body> {
+    let mut response = page(method, body, media_type);
+    let fields = response.headers_mut();
+    fields.insert(CACHE_CONTROL, NO_CACHE.clone());
+    fields.insert(VARY, HeaderValue::from_static("Accept"));
+    fields.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(listing::CONTENT_SECURITY_POLICY));
+    response
+}
+
+fn page(method: &Method, text: String, media_type: HeaderValue) -> Response<Body> {
+    let length = HeaderValue::from(text.len());
+    let body = if *method == Method::HEAD { Body::empty() } else { Body::memory(text) };
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, media_type);
+    response.headers_mut().insert(CONTENT_LENGTH, length);
+    response
+}
+
+fn options() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(ALLOW, outcome::ALLOW);
+    response
+}

@@ -1,0 +1,139 @@
+//! How long an answer may be used without asking again (RFC 9111 §5.2.2).
+//!
+//! A file whose name carries a hash of its content never changes under that name: whoever has it need not ask again.
+//! Everything else is asked for each time, and is cheap to ask for, because it has an entity tag.
+//!
+//! A wrong guess costs a visitor a stale file for a year, a missed one costs a 304. So [`is_fingerprinted`] prefers to miss.
+
+use http::HeaderValue;
+
+/// For fingerprinted files: a year, and no revalidation on reload (RFC 8246).
+pub(crate) static IMMUTABLE: HeaderValue =
+    HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// For everything else: keep it, but ask before using it.
+pub(crate) static NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// For errors: what was wrong a moment ago may be right now, and there is nothing to compare with.
+pub(crate) static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// What bundlers give hashed names to: the parts of a page. Pages, documents, data and archives are met by their names, and a
+/// name that looks like a hash is then most likely an identifier.
+const PARTS_OF_PAGES: &[&str] = &[
+    "js", "mjs", "css", "wasm", "woff2", "woff", "ttf", "otf", "eot", "svg", "png", "jpg", "jpeg",
+    "gif", "webp", "avif", "ico", "mp4", "webm", "mp3",
+];
+
+/// Whether the name of a file carries a hash of its content: `app.3f9a1c7b.js`, `index-BkW3xQ2d.css`, `chunk-ABCDEF2G.js`.
+///
+/// The hash is the last part of the name, set off by `.`, `-` or `_`, before the extension (and before `min` or `chunk`); a
+/// source map has the name of its script. Kinds of hash: see [`is_hexadecimal`], [`is_base32`], [`is_base64`].
+pub(crate) fn is_fingerprinted(file_name: &str) -> bool {
+    let name = file_name.strip_suffix(".map").unwrap_or(file_name);
+    let Some((stem, extension)) = name.rsplit_once('.') else {
+        return false;
+    };
+    if !PARTS_OF_PAGES.contains(&extension) {
+        return false;
+    }
+    let stem = stem
+        .strip_suffix(".min")
+        .or_else(|| stem.strip_suffix(".chunk"))
+        .unwrap_or(stem);
+    let Some(separator) = stem.rfind(['.', '-', '_']).filter(|&place| place > 0) else {
+        return false;
+    };
+    let hash = &stem.as_bytes()[separator + 1..];
+    if !hash.iter().all(u8::is_ascii_alphanumeric) || is_uuid(stem) {
+        return false;
+    }
+    let runs = Runs::of(hash);
+    is_hexadecimal(hash, &runs) || is_base32(hash, &runs) || is_base64(hash, &runs)
+}
+
+/// webpack, Rspack, Next, Gatsby, Parcel, Django, Rails, Phoenix, older Vite: 8 to 64 hexadecimal digits of one case, an even
+/// number of them. Short ones must not read like a word and a number (`cafe2024`) or a date.
+fn is_hexadecimal(hash: &[u8], runs: &Runs) -> bool {
+    let digits = hash
+        .iter()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        || hash
+            .iter()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'));
+    let has_both = runs.digits > 0 && runs.digits < hash.len();
+    let is_long = hash.len() >= 16;
+    digits
+        && has_both
+        && matches!(hash.len(), 8..=64)
+        && hash.len().is_multiple_of(2)
+        && (is_long || runs.count >= 3 && !runs.date)
+}
+
+/// esbuild, Angular, Remix: 8 characters of RFC 4648 §6, with a digit between letters, where words and numbers have none.
+fn is_base32(hash: &[u8], runs: &Runs) -> bool {
+    let is_flanked = |three: &[u8]| {
+        three[0].is_ascii_uppercase() && three[1].is_ascii_digit() && three[2].is_ascii_uppercase()
+    };
+    hash.len() == 8
+        && hash
+            .iter()
+            .all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'))
+        && hash.windows(3).any(is_flanked)
+        && !runs.date
+}
+
+/// Vite, Rollup, Astro, `SvelteKit`: 8 to 22 characters of RFC 4648 §5, without its `-` and `_`. They must change class often,
+/// as words (`MyComponent2`, `K8sGuide`) and stamps (`20240131T101500Z`) do not. About six in ten of such hashes pass.
+fn is_base64(hash: &[u8], runs: &Runs) -> bool {
+    matches!(hash.len(), 8..=22)
+        && runs.count >= 4
+        && runs.longest_lower <= 2
+        && runs.upper >= 2
+        && (runs.digits > 0 || runs.longest_upper >= 2)
+        && runs.digits * 2 <= hash.len()
+        && !runs.date
+}
+
+/// Whether the name ends in groups of 8, 4, 4, 4 and 12 hexadecimal digits (RFC 9562 §4): an identifier, not a hash.
+fn is_uuid(stem: &str) -> bool {
+    let mut groups = stem.rsplit('-');
+    [12, 4, 4, 4]
+        .into_iter()
+        .all(|length| groups.next().is_some_and(|group| group.len() == length))
+}
+
+/// How a text goes from digits to capitals to small letters.
+#[derive(Default)]
+struct Runs {
+    /// Of characters of one class each.
+    count: usize,
+    longest_lower: usize,
+    longest_upper: usize,
+    digits: usize,
+    upper: usize,
+    /// A run of six or more digits, or one that begins with a year.
+    date: bool,
+}
+
+impl Runs {
+    fn of(text: &[u8]) -> Self {
+        let class = |byte: &u8| (byte.is_ascii_digit(), byte.is_ascii_uppercase());
+        let mut runs = Self::default();
+        for run in text.chunk_by(|one, next| class(one) == class(next)) {
+            runs.count += 1;
+            match class(&run[0]) {
+                (true, _) => {
+                    runs.digits += run.len();
+                    runs.date |= run.len() >= 6
+                        || run.len() >= 4 && (run.starts_with(b"19") || run.starts_with(b"20"));
+                }
+                (_, true) => {
+                    runs.upper += run.len();
+                    runs.longest_upper = runs.longest_upper.max(run.len());
+                }
+                _ => runs.longest_lower = runs.longest_lower.max(run.len()),
+            }
+        }
+        runs
+    }
+}

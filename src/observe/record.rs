@@ -113,7 +113,7 @@ fn quoted(line: &mut Vec<u8>, value: &[u8]) {
         if is_plain(byte) {
             line.push(*byte);
         } else {
-            let _ = write!(line, "\\u{:04x}", byte);
+            let _ = write!(line, "\\u{byte:04x}");
         }
     }
 }
@@ -167,10 +167,10 @@ fn with_times(now: SystemTime, use_times: impl FnOnce(&Times)) {
 
 impl Times {
     fn at(second: u64, now: SystemTime) -> Self {
+        const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
         // "Sun, 06 Nov 1994 08:49:37 GMT" holds every part but the number of the month.
         let date = httpdate::fmt_http_date(now);
         let (day, month, year, clock) = (&date[5..7], &date[8..11], &date[12..16], &date[17..25]);
-        const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
         let number = MONTHS.find(month).map_or(1, |at| at / 3 + 1);
         Self {
             second,

@@ -139,13 +139,12 @@ mod tests {
         }
         drop(writer);
         let all: Vec<u8> = written.iter().flatten().collect();
-        let expected: String = (0..1000).map(|number| format!("{number}\n")).collect();
-        assert_eq!(String::from_utf8(all).unwrap(), expected);
+        let all = String::from_utf8(all).unwrap();
+        assert!(all.lines().eq((0..1000).map(|number| number.to_string())));
     }
 
     #[test]
     fn a_place_that_stands_still_costs_records_and_no_waiting() {
-        let (allow, wait) = mpsc::channel::<()>();
         struct Stuck(mpsc::Receiver<()>, Arc<Mutex<usize>>);
         impl Write for Stuck {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -157,6 +156,7 @@ mod tests {
                 Ok(())
             }
         }
+        let (allow, wait) = mpsc::channel::<()>();
         let total = Arc::new(Mutex::new(0));
         let writer = Writer::start(Box::new(Stuck(wait, Arc::clone(&total)))).unwrap();
         let line = [b'x'; 1 << 10];

@@ -137,7 +137,7 @@ impl Site {
             None | Some((_, Handler::Site)) => (self.files.as_ref(), path.clone()),
             Some((route, Handler::Files(files))) => (Some(files), route.path_for(path)),
             Some((route, Handler::Redirect(redirect))) => {
-                return Ok(redirect.answer(&route.pattern, parts)?);
+                return redirect.answer(&route.pattern, parts);
             }
             Some((_, Handler::Respond { status, body, media_type })) => {
                 return Ok(fixed(&parts.method, *status, body, media_type, rule));

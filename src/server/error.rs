@@ -55,7 +55,7 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AddressInUse(address) => {
-                write!(f, "cannot listen on {address}: the address is already in use\n")?;
+                writeln!(f, "cannot listen on {address}: the address is already in use")?;
                 match address {
                     ListenAddress::Tcp(tcp) => {
                         let port = tcp.port();
@@ -68,7 +68,7 @@ impl fmt::Display for ServeError {
                 }
             }
             Self::PermissionDenied(address) => {
-                write!(f, "cannot listen on {address}: permission denied\n")?;
+                writeln!(f, "cannot listen on {address}: permission denied")?;
                 match address {
                     ListenAddress::Tcp(_) => write!(
                         f,

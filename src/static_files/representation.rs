@@ -196,13 +196,13 @@ impl LastModified {
 
 impl SidecarNotes {
     /// A sidecar that appears is noticed within this time; one that changes or goes, and a change of the file itself, at once.
-    const KEPT: Duration = Duration::from_secs(1);
+    const KEPT_MILLIS: u64 = 1000;
 
     /// The noted bits, unless they are too old.
     pub(crate) fn read(&self) -> Option<u8> {
         let note = self.0.load(Ordering::Relaxed);
         let (noted, bits) = (note >> 8, note.to_le_bytes()[0]);
-        let is_kept = note != 0 && uptime_millis().saturating_sub(noted) < Self::KEPT.as_millis() as u64;
+        let is_kept = note != 0 && uptime_millis().saturating_sub(noted) < Self::KEPT_MILLIS;
         is_kept.then_some(bits)
     }
 
@@ -220,7 +220,7 @@ fn read_whole(file: &File, size: u64) -> io::Result<Bytes> {
     let capacity = usize::try_from(size).map_err(io::Error::other)?;
     // One byte more: the read that meets the end of the file then needs no larger buffer.
     let mut bytes = Vec::with_capacity(capacity + 1);
-    (&*file).take(size + 1).read_to_end(&mut bytes)?;
+    file.take(size + 1).read_to_end(&mut bytes)?;
     bytes.shrink_to_fit();
     Ok(Bytes::from(bytes))
 }

@@ -1,0 +1,198 @@
+//! The cases: what is asked for, and what Daemun has to reach.
+
+use crate::contender::{Contender, Kind};
+use crate::document_root::{LARGE, LARGE_SIZE, MANY_COUNT, MANY_FOLDER};
+
+/// One kind of traffic, measured on every server.
+pub(crate) struct Case {
+    /// The name on the command line.
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) traffic: Traffic,
+    pub(crate) rate: Rate,
+    /// The ratio that Daemun has to reach: to nginx, or in the log case to itself without a log.
+    pub(crate) target: Option<f64>,
+    /// Whether Daemun may spend at most nginx's CPU time on a request.
+    pub(crate) cpu_bounded: bool,
+    /// Connections that wrk keeps busy.
+    pub(crate) connections: u32,
+}
+
+/// The requests that wrk sends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Traffic {
+    /// One file, again and again.
+    File(&'static str),
+    /// Every file of the folder of many, in a shuffled order.
+    Many,
+    /// One file whose entity tag the client already holds.
+    NotModified(&'static str),
+    /// One file, on a new connection for each request.
+    Close(&'static str),
+    /// 64 KiB of the large file, from offsets all over it.
+    Ranges,
+    /// One file, with an access log written and without one.
+    Logged(&'static str),
+}
+
+/// What is compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rate {
+    Requests,
+    /// For long answers: a turn ends in the middle of some, and their bytes count.
+    Bytes,
+}
+
+const CONNECTIONS: u32 = 64;
+
+/// Length of a range in [`Traffic::Ranges`], in bytes.
+pub(crate) const RANGE_LENGTH: u64 = 64 * 1024;
+
+/// Different ranges asked for in turn.
+const RANGE_COUNT: u64 = 4_096;
+
+/// Every case, in the order of the report.
+pub(crate) const CASES: &[Case] = &[
+    Case::requests("1k", "one file of 1 KiB", Traffic::File("1k.html"), 1.3),
+    Case::requests("10k", "one file of 10 KiB", Traffic::File("10k.css"), 1.2),
+    Case::requests(
+        "many",
+        "10,000 different files of 2 KiB",
+        Traffic::Many,
+        1.2,
+    ),
+    Case::requests(
+        "100k",
+        "one file of 100 KiB",
+        Traffic::File("100k.js"),
+        1.35,
+    ),
+    Case::bytes("1m", "one file of 1 MiB", Traffic::File("1m.bin"), 1.6),
+    Case::bytes("10m", "one file of 10 MiB", Traffic::File("10m.bin"), 1.6),
+    Case::requests(
+        "304",
+        "If-None-Match with the current entity tag",
+        Traffic::NotModified("1k.html"),
+        1.15,
+    ),
+    Case::requests(
+        "close",
+        "1 KiB, a new connection for each request",
+        Traffic::Close("1k.html"),
+        1.0,
+    ),
+    Case::requests(
+        "range",
+        "64 KiB ranges of a file of 256 MiB",
+        Traffic::Ranges,
+        1.3,
+    ),
+    Case {
+        cpu_bounded: false,
+        ..Case::requests(
+            "log",
+            "1 KiB with a combined access log in a file",
+            Traffic::Logged("1k.html"),
+            0.88,
+        )
+    },
+    Case {
+        target: None,
+        connections: 4,
+        ..Case::bytes(
+            "chunk",
+            "a file of 256 MiB, sent chunk by chunk on 4 connections",
+            Traffic::File(LARGE),
+            1.0,
+        )
+    },
+];
+
+impl Case {
+    const fn requests(
+        name: &'static str,
+        what: &'static str,
+        traffic: Traffic,
+        target: f64,
+    ) -> Self {
+        Self {
+            name,
+            what,
+            traffic,
+            rate: Rate::Requests,
+            target: Some(target),
+            cpu_bounded: true,
+            connections: CONNECTIONS,
+        }
+    }
+
+    const fn bytes(name: &'static str, what: &'static str, traffic: Traffic, target: f64) -> Self {
+        Self {
+            rate: Rate::Bytes,
+            cpu_bounded: false,
+            ..Self::requests(name, what, traffic, target)
+        }
+    }
+
+    /// The servers of this case, each before those that are compared with it.
+    pub(crate) fn contenders(&self, servers: &[Kind]) -> Vec<Contender> {
+        let plain = servers.iter().map(|kind| Contender {
+            kind: *kind,
+            logs: false,
+        });
+        if !matches!(self.traffic, Traffic::Logged(_)) {
+            return plain.collect();
+        }
+        let with_and_without = |plain: Contender| {
+            [
+                plain,
+                Contender {
+                    logs: true,
+                    ..plain
+                },
+            ]
+        };
+        plain
+            .filter(|plain| matches!(plain.kind, Kind::Daemun | Kind::Nginx))
+            .flat_map(with_and_without)
+            .collect()
+    }
+
+    /// What a server is compared with: itself without a log when it writes one, otherwise nginx.
+    pub(crate) fn baseline(contender: Contender) -> Contender {
+        let kind = if contender.logs {
+            contender.kind
+        } else {
+            Kind::Nginx
+        };
+        Contender { kind, logs: false }
+    }
+
+    /// The ratio this server has to reach in this case.
+    pub(crate) fn target_of(&self, contender: Contender) -> Option<f64> {
+        let meant = contender.logs == matches!(self.traffic, Traffic::Logged(_));
+        self.target
+            .filter(|_| meant && contender.kind == Kind::Daemun)
+    }
+}
+
+/// The paths of the folder of many, in the order in which they are asked for.
+pub(crate) fn many_paths() -> Vec<String> {
+    // 7,919 and 10,000 have no common factor, so this visits each file once before it starts again.
+    (0..MANY_COUNT)
+        .map(|turn| many_path(turn * 7_919 % MANY_COUNT))
+        .collect()
+}
+
+/// The request path of one of the many files.
+pub(crate) fn many_path(index: usize) -> String {
+    format!("/{MANY_FOLDER}/{index:04}.html")
+}
+
+/// The first byte of each range, in the order in which they are asked for.
+pub(crate) fn range_starts() -> Vec<u64> {
+    // Far from the one before, and aligned to nothing.
+    (0..RANGE_COUNT)
+        .map(|turn| turn * 40_503_001 % (LARGE_SIZE - RANGE_LENGTH))
+        .collect()
+}

@@ -1,0 +1,92 @@
+//! Correctness first: before a server is measured, its answers are compared with the files.
+
+use std::fs;
+
+use crate::Result;
+use crate::cases::{Case, RANGE_LENGTH, Traffic, many_paths, range_starts};
+use crate::client::{Answer, Client};
+use crate::document_root::{DocumentRoot, LARGE, LARGE_SIZE};
+use crate::process::Running;
+
+/// What the load needs to know from the answers.
+#[derive(Default)]
+pub(crate) struct Checked {
+    /// The server's own entity tag of the file, where the case asks with one.
+    pub(crate) entity_tag: Option<String>,
+}
+
+/// Asks a server for everything the case will ask for, or a fair part of it.
+pub(crate) fn answers(case: &Case, server: &Running, root: &DocumentRoot) -> Result<Checked> {
+    let client = Client::connect(server.address)?;
+    match case.traffic {
+        Traffic::File(name) | Traffic::Logged(name) => {
+            whole_files(client, &[format!("/{name}")], root)?;
+        }
+        Traffic::Many => whole_files(client, &many_paths(), root)?,
+        Traffic::NotModified(name) => return not_modified(client, name, root),
+        Traffic::Close(name) => closed(client, name, root)?,
+        Traffic::Ranges => ranges(client, root)?,
+    }
+    Ok(Checked::default())
+}
+
+fn whole_files(mut client: Client, paths: &[String], root: &DocumentRoot) -> Result<()> {
+    for path in paths {
+        let answer = client.get(path, &[])?;
+        expect(&answer, 200, &fs::read(root.file(path))?, path)?;
+    }
+    Ok(())
+}
+
+fn not_modified(mut client: Client, name: &str, root: &DocumentRoot) -> Result<Checked> {
+    let path = format!("/{name}");
+    let first = client.get(&path, &[])?;
+    expect(&first, 200, &fs::read(root.file(&path))?, &path)?;
+    let entity_tag = first.field("etag").ok_or("no entity tag")?.to_owned();
+    let second = client.get(&path, &[("If-None-Match", &entity_tag)])?;
+    expect(&second, 304, &[], &path)?;
+    Ok(Checked {
+        entity_tag: Some(entity_tag),
+    })
+}
+
+fn closed(mut client: Client, name: &str, root: &DocumentRoot) -> Result<()> {
+    let path = format!("/{name}");
+    let answer = client.get(&path, &[("Connection", "close")])?;
+    expect(&answer, 200, &fs::read(root.file(&path))?, &path)?;
+    if !client.is_closed_by_server() {
+        return Err("the connection stays open after Connection: close".into());
+    }
+    Ok(())
+}
+
+fn ranges(mut client: Client, root: &DocumentRoot) -> Result<()> {
+    let path = format!("/{LARGE}");
+    let file = fs::read(root.file(&path))?;
+    for start in range_starts().into_iter().step_by(16) {
+        let last = start + RANGE_LENGTH - 1;
+        let answer = client.get(&path, &[("Range", &format!("bytes={start}-{last}"))])?;
+        let asked = usize::try_from(start)?..=usize::try_from(last)?;
+        expect(&answer, 206, &file[asked], &path)?;
+        let content_range = answer.field("content-range");
+        if content_range != Some(&format!("bytes {start}-{last}/{LARGE_SIZE}")) {
+            return Err(format!("{path}: Content-Range is {content_range:?}").into());
+        }
+    }
+    Ok(())
+}
+
+fn expect(answer: &Answer, status: u16, body: &[u8], path: &str) -> Result<()> {
+    if answer.status != status {
+        return Err(format!("{path}: status {} instead of {status}", answer.status).into());
+    }
+    if answer.body != body {
+        return Err(format!(
+            "{path}: {} bytes that are not the expected {}",
+            answer.body.len(),
+            body.len()
+        )
+        .into());
+    }
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! The servers: how each is configured and started. One worker each, no log unless it is asked for.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::Result;
+use crate::document_root::DocumentRoot;
+use crate::{serve_dir, tools};
+
+/// A server program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Daemun,
+    /// With `tcp_nopush on`, as Debian configures it: what the others are compared with.
+    Nginx,
+    /// With `tcp_nopush off`, which costs it small files and gains it those that do not fit a packet of the loopback device.
+    NginxUncorked,
+    /// `tower_http::services::ServeDir` on `axum::serve`.
+    ServeDir,
+    Caddy,
+    StaticWebServer,
+}
+
+/// A server program in one of its two settings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Contender {
+    pub(crate) kind: Kind,
+    /// Whether it writes a combined access log to a file.
+    pub(crate) logs: bool,
+}
+
+impl Kind {
+    /// The peer of this name on the command line.
+    pub(crate) fn peer(name: &str) -> Result<Self> {
+        match name {
+            "serve-dir" => Ok(Self::ServeDir),
+            "caddy" => Ok(Self::Caddy),
+            "static-web-server" => Ok(Self::StaticWebServer),
+            _ => Err(format!("there is no peer {name}; see --help").into()),
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Daemun => "daemun",
+            Self::Nginx => "nginx",
+            Self::NginxUncorked => "nginx-nopush-off",
+            Self::ServeDir => "serve-dir",
+            Self::Caddy => "caddy",
+            Self::StaticWebServer => "static-web-server",
+        }
+    }
+
+    /// The program and the Debian package that brings it.
+    pub(crate) fn debian_package(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Nginx | Self::NginxUncorked => Some(("nginx", "nginx-light")),
+            Self::Caddy => Some(("caddy", "caddy")),
+            Self::Daemun | Self::ServeDir | Self::StaticWebServer => None,
+        }
+    }
+
+    /// What the program says about its version.
+    pub(crate) fn version(self) -> String {
+        let mut command = match self {
+            Self::ServeDir => return "tower-http 0.7 on axum 0.8".to_owned(),
+            Self::Daemun => return env!("CARGO_PKG_VERSION").to_owned(),
+            Self::Nginx | Self::NginxUncorked => Command::new(NGINX),
+            Self::Caddy => Command::new("caddy"),
+            Self::StaticWebServer => Command::new(static_web_server()),
+        };
+        let flag = if self == Self::Caddy { "version" } else { "-V" };
+        let output = command
+            .arg(flag)
+            .output()
+            .map(|output| [output.stdout, output.stderr].concat())
+            .unwrap_or_default();
+        String::from_utf8_lossy(&output)
+            .lines()
+            .next()
+            .unwrap_or("unknown")
+            .to_owned()
+    }
+}
+
+impl Contender {
+    pub(crate) fn name(self) -> String {
+        let log = if self.logs { " + log" } else { "" };
+        format!("{}{log}", self.kind.name())
+    }
+
+    /// The command that serves the root on this port of the loopback address; writes the configuration it needs.
+    pub(crate) fn command(self, root: &DocumentRoot, port: u16) -> Result<Vec<String>> {
+        let folder = root.scratch().join(format!("{}-{port}", self.kind.name()));
+        fs::create_dir_all(&folder)?;
+        let file = folder.join("configuration");
+        let served = root.path().display().to_string();
+        let (configuration, file_text) = (
+            file.display().to_string(),
+            self.configuration(root, &folder.display().to_string(), port),
+        );
+        fs::write(&file, file_text)?;
+        let words: Vec<String> = match self.kind {
+            Kind::Daemun => vec![
+                env!("CARGO_BIN_EXE_daemun").into(),
+                "serve".into(),
+                "--config".into(),
+                configuration,
+            ],
+            Kind::Nginx | Kind::NginxUncorked => {
+                vec![
+                    NGINX.into(),
+                    "-p".into(),
+                    folder.display().to_string(),
+                    "-e".into(),
+                    "error.log".into(),
+                    "-c".into(),
+                    configuration,
+                ]
+            }
+            Kind::ServeDir => vec![
+                std::env::current_exe()?.display().to_string(),
+                serve_dir::WORD.into(),
+                served,
+                port.to_string(),
+            ],
+            Kind::Caddy => [
+                "caddy",
+                "run",
+                "--adapter",
+                "caddyfile",
+                "--config",
+                &configuration,
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            Kind::StaticWebServer => {
+                vec![
+                    static_web_server().display().to_string(),
+                    "--config-file".into(),
+                    configuration,
+                ]
+            }
+        };
+        Ok(words)
+    }
+
+    fn configuration(self, root: &DocumentRoot, folder: &str, port: u16) -> String {
+        let served = root.path().display().to_string();
+        match self.kind {
+            Kind::Daemun => daemun(&served, folder, port, self.logs),
+            Kind::Nginx => nginx(&served, folder, port, self.logs, "on"),
+            Kind::NginxUncorked => nginx(&served, folder, port, self.logs, "off"),
+            Kind::Caddy => format!(
+                "{{\n admin off\n auto_https off\n}}\nhttp://127.0.0.1:{port} {{\n bind 127.0.0.1\n root * {served}\n file_server\n}}\n"
+            ),
+            Kind::StaticWebServer => format!(
+                "[general]\nhost = \"127.0.0.1\"\nport = {port}\nroot = \"{served}\"\nlog-level = \"error\"\ncompression = false\nthreads-multiplier = 1\n"
+            ),
+            Kind::ServeDir => String::new(),
+        }
+    }
+}
+
+/// Debian's folder of system programs is not in everybody's `PATH`.
+const NGINX: &str = "/usr/sbin/nginx";
+
+fn static_web_server() -> PathBuf {
+    PathBuf::from(tools::STATIC_WEB_SERVER_ROOT).join("bin/static-web-server")
+}
+
+fn daemun(served: &str, folder: &str, port: u16, logs: bool) -> String {
+    let access = if logs { "combined" } else { "off" };
+    format!(
+        r#"workers = 1
+
+[[listen]]
+address = "127.0.0.1:{port}"
+
+[[site]]
+docroot = "{served}"
+
+[log]
+access = "{access}"
+file = "{folder}/access.log"
+"#
+    )
+}
+
+/// nginx at its best for static files: descriptors held open, sendfile, connections never retired.
+fn nginx(served: &str, folder: &str, port: u16, logs: bool, nopush: &str) -> String {
+    // As root its worker would become another user, which may not enter the temporary folder.
+    let user = if tools::is_root() { "user root;" } else { "" };
+    let access_log = if logs {
+        format!("{folder}/access.log combined buffer=64k flush=1s")
+    } else {
+        "off".to_owned()
+    };
+    format!(
+        r"{user}
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile 65535;
+pid {folder}/pid;
+events {{ worker_connections 4096; }}
+http {{
+    include /etc/nginx/mime.types;
+    default_type application/octet-stream;
+    sendfile on;
+    tcp_nopush {nopush};
+    open_file_cache max=20000 inactive=60s;
+    open_file_cache_valid 1s;
+    keepalive_requests 1000000000;
+    access_log {access_log};
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        root {served};
+    }}
+}}
+"
+    )
+}

@@ -1,0 +1,82 @@
+//! Daemun beside nginx and other servers, on this machine, in one command:
+//!
+//! ```sh
+//! cargo bench --bench side_by_side                      # every case, Daemun and nginx
+//! cargo bench --bench side_by_side -- 1k 304            # two cases
+//! cargo bench --bench side_by_side -- --peer serve-dir --rounds 3 --json figures.json
+//! cargo bench --bench side_by_side -- --help
+//! ```
+//!
+//! 1. Tools: nginx and wrk, installed from Debian's packages when they are missing.
+//! 2. Document root: made in a temporary folder, the same bytes at every run.
+//! 3. For each case: its servers are started on one core, every answer is checked against the files, then
+//!    wrk loads them in turn from another core (A, B, A, B …).
+//! 4. Memory after start, and the time from exec to the first byte of an answer.
+//! 5. Report: a table with medians, ratios and targets, and on request the same as JSON.
+//!
+//! A missed target is reported; a wrong answer or an error under load fails the run.
+
+// Counts of requests, bytes and ticks: far below 2^52.
+#![allow(clippy::cast_precision_loss)]
+
+mod cases;
+mod check;
+mod client;
+mod contender;
+mod document_root;
+mod load;
+mod measure;
+mod options;
+mod process;
+mod report;
+mod serve_dir;
+mod startup;
+mod tools;
+
+use std::process::ExitCode;
+
+use crate::document_root::DocumentRoot;
+use crate::options::{Options, Parsed};
+use crate::report::Report;
+
+/// What went wrong, in words for the person at the terminal.
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // This same program is the ServeDir peer: it starts itself again with this word.
+    let finished = match arguments.split_first() {
+        Some((word, rest)) if word == serve_dir::WORD => serve_dir::run(rest).map(|()| true),
+        _ => run(&arguments),
+    };
+    match finished {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("side_by_side: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs what was asked for; `false` when a server answered wrongly.
+fn run(arguments: &[String]) -> Result<bool> {
+    let options = match Options::parse(arguments)? {
+        Parsed::Run(options) => options,
+        Parsed::Say(text) => {
+            print!("{text}");
+            return Ok(true);
+        }
+    };
+    tools::check_cores(&options)?;
+    tools::install_missing(&options)?;
+    let root = DocumentRoot::make()?;
+    let mut report = Report::begin(&options);
+    for case in &options.cases {
+        report.add_case(case, &measure::case(case, &options, &root)?);
+    }
+    if options.startup {
+        report.add_startup(startup::measure(&options, &root)?);
+    }
+    report.finish(&options)
+}

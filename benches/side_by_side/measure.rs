@@ -1,0 +1,148 @@
+//! One case: its servers side by side, in turns.
+
+use crate::Result;
+use crate::cases::{Case, Rate, Traffic};
+use crate::check::{self, Checked};
+use crate::contender::{Contender, Kind};
+use crate::document_root::DocumentRoot;
+use crate::load::{self, Counted};
+use crate::options::Options;
+use crate::process::Running;
+
+/// One turn of one server.
+#[derive(Clone)]
+pub(crate) struct Turn {
+    pub(crate) counted: Counted,
+    /// CPU time of the server in this turn.
+    pub(crate) server_cpu_seconds: f64,
+    /// What the case compares: requests or bytes a second.
+    pub(crate) rate: f64,
+    /// CPU time of the server for one answer, in microseconds.
+    pub(crate) cpu_us: f64,
+}
+
+/// One server's part in a case.
+pub(crate) struct Part {
+    pub(crate) contender: Contender,
+    /// The turns, or why the server was not measured.
+    pub(crate) turns: std::result::Result<Vec<Turn>, String>,
+}
+
+/// A server that has answered correctly.
+struct Ready {
+    running: Running,
+    checked: Checked,
+}
+
+/// Starts the servers of a case, checks them, and measures each in turn.
+pub(crate) fn case(case: &Case, options: &Options, root: &DocumentRoot) -> Result<Vec<Part>> {
+    let mut servers = Vec::new();
+    for contender in case.contenders(&options.servers) {
+        let running = Running::start(contender, options, root)?;
+        let checked = check::answers(case, &running, root).map_err(|error| error.to_string());
+        servers.push((
+            contender,
+            checked.map(|checked| Ready { running, checked }),
+            Vec::new(),
+        ));
+    }
+    if options.warm_up > 0 {
+        for server in servers
+            .iter()
+            .filter_map(|(_, server, _)| server.as_ref().ok())
+        {
+            turn(case, server, options.warm_up, options, root)?;
+        }
+    }
+    for _ in 0..options.rounds {
+        for (_, server, turns) in &mut servers {
+            if let Ok(server) = server {
+                turns.push(turn(case, server, options.seconds, options, root)?);
+            }
+        }
+    }
+    let part =
+        |(contender, server, turns): (Contender, std::result::Result<Ready, String>, _)| Part {
+            contender,
+            turns: server.map(|_| turns),
+        };
+    Ok(servers.into_iter().map(part).collect())
+}
+
+fn turn(
+    case: &Case,
+    server: &Ready,
+    seconds: u32,
+    options: &Options,
+    root: &DocumentRoot,
+) -> Result<Turn> {
+    let before = server.running.cpu_seconds();
+    let counted = load::run(
+        case,
+        &server.running,
+        &server.checked,
+        seconds,
+        options,
+        root,
+    )?;
+    let server_cpu_seconds = server.running.cpu_seconds() - before;
+    let (rate, answers) = match (case.rate, case.traffic) {
+        (Rate::Bytes, Traffic::File(name)) => {
+            let length = std::fs::metadata(root.file(name))?.len();
+            (
+                counted.bytes / counted.seconds,
+                counted.bytes / length as f64,
+            )
+        }
+        _ => (counted.requests / counted.seconds, counted.requests),
+    };
+    let cpu_us = server_cpu_seconds * 1e6 / answers;
+    Ok(Turn {
+        counted,
+        server_cpu_seconds,
+        rate,
+        cpu_us,
+    })
+}
+
+impl Part {
+    /// Whether this server's failure fails the run: a peer may lack a feature, Daemun and nginx may not.
+    pub(crate) fn is_wrong(&self) -> bool {
+        let errors = |turns: &Vec<Turn>| turns.iter().any(|turn| turn.counted.errors > 0.0);
+        match self.contender.kind {
+            Kind::Daemun | Kind::Nginx | Kind::NginxUncorked => {
+                self.turns.as_ref().map_or(true, errors)
+            }
+            _ => false,
+        }
+    }
+
+    /// The median over the turns of what is looked at.
+    pub(crate) fn median(&self, look: impl Fn(&Turn) -> f64) -> Option<f64> {
+        median(self.turns.as_ref().ok()?.iter().map(look).collect())
+    }
+
+    /// The median over the rounds of this server's figure divided by the baseline's of the same round: what slows the
+    /// machine for a while slows both.
+    pub(crate) fn ratio(&self, baseline: &Self, look: impl Fn(&Turn) -> f64) -> Option<f64> {
+        let (own, other) = (self.turns.as_ref().ok()?, baseline.turns.as_ref().ok()?);
+        median(
+            own.iter()
+                .zip(other)
+                .map(|(own, other)| look(own) / look(other))
+                .collect(),
+        )
+    }
+}
+
+/// The middle value; the mean of both middle values when there are two.
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    let upper = *values.get(middle)?;
+    Some(if values.len().is_multiple_of(2) {
+        f64::midpoint(values[middle - 1], upper)
+    } else {
+        upper
+    })
+}

@@ -1,0 +1,192 @@
+//! A server that runs: started on its core, watched through /proc, stopped when its value goes away.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::Result;
+use crate::contender::Contender;
+use crate::document_root::DocumentRoot;
+use crate::options::Options;
+
+/// How long a server may take until it accepts connections, and to stop after it was asked to.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// `USER_HZ`, the unit of CPU time in /proc/PID/stat: 100 on every Linux that these servers run on.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Size of a page of memory in /proc/PID/stat, in KiB.
+const PAGE_KIB: u64 = 4;
+
+/// A started server. Dropping it stops it, on a panic as well.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) contender: Contender,
+    pub(crate) address: SocketAddr,
+}
+
+impl Running {
+    /// Starts a server and waits until it accepts connections.
+    pub(crate) fn start(
+        contender: Contender,
+        options: &Options,
+        root: &DocumentRoot,
+    ) -> Result<Self> {
+        let mut running = Self::spawn(contender, options, root)?;
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect(running.address).is_err() {
+            if let Some(status) = running.child.try_wait()? {
+                return Err(running.failure(&format!("ended with {status}"), root));
+            }
+            if Instant::now() > deadline {
+                return Err(running.failure("accepts no connection", root));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(running)
+    }
+
+    /// Starts a server and does not wait.
+    pub(crate) fn spawn(
+        contender: Contender,
+        options: &Options,
+        root: &DocumentRoot,
+    ) -> Result<Self> {
+        let port = free_port()?;
+        let words = contender.command(root, port)?;
+        let said = File::create(
+            root.scratch()
+                .join(contender.kind.name())
+                .with_extension("out"),
+        )?;
+        // setpriv: the kernel ends the server if this program is killed and cannot do it itself.
+        let child = Command::new("setpriv")
+            .args([
+                "--pdeathsig",
+                "TERM",
+                "taskset",
+                "--cpu-list",
+                &options.server_core.to_string(),
+            ])
+            .args(words)
+            // Caddy would keep its state in the home folder.
+            .env("XDG_CONFIG_HOME", root.scratch())
+            .env("XDG_DATA_HOME", root.scratch())
+            .stdin(Stdio::null())
+            .stdout(said.try_clone()?)
+            .stderr(said)
+            .spawn()?;
+        Ok(Self {
+            child,
+            contender,
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        })
+    }
+
+    fn failure(&self, what: &str, root: &DocumentRoot) -> Box<dyn std::error::Error> {
+        let said = root
+            .scratch()
+            .join(self.contender.kind.name())
+            .with_extension("out");
+        let said = fs::read_to_string(said).unwrap_or_default();
+        format!("{} {what}\n{}", self.contender.name(), said.trim_end()).into()
+    }
+
+    /// CPU time that the server and its processes have used, in seconds.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        // utime and stime are the 14th and 15th fields: the 12th and 13th after the name.
+        let ticks = |fields: &[u64]| fields[11] + fields[12];
+        let total: u64 = self
+            .processes()
+            .iter()
+            .map(|process| ticks(&process.fields))
+            .sum();
+        total as f64 / TICKS_PER_SECOND
+    }
+
+    /// Resident memory of the server and its processes, in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        self.processes()
+            .iter()
+            .map(|process| process.fields[21] * PAGE_KIB)
+            .sum()
+    }
+
+    /// The server's process and all that descend from it.
+    fn processes(&self) -> Vec<Process> {
+        let all: Vec<Process> = fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| Process::read(&entry.path().join("stat")))
+            .collect();
+        let mut family = vec![u64::from(self.child.id())];
+        let mut known = 0;
+        while known < family.len() {
+            let parent = family[known];
+            let children = all.iter().filter(|process| process.parent() == parent);
+            family.extend(children.map(|process| process.id));
+            known += 1;
+        }
+        all.into_iter()
+            .filter(|process| family.contains(&process.id))
+            .collect()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Asked first: nginx ends its workers itself, and they would outlive a master that is killed.
+        let asked = Command::new("kill")
+            .arg("-TERM")
+            .arg(self.child.id().to_string())
+            .status();
+        let deadline = Instant::now() + PATIENCE;
+        while asked.is_ok()
+            && Instant::now() < deadline
+            && matches!(self.child.try_wait(), Ok(None))
+        {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// One line of /proc/PID/stat.
+struct Process {
+    id: u64,
+    /// The fields after the name; those that are not whole numbers are 0.
+    fields: Vec<u64>,
+}
+
+impl Process {
+    fn read(stat: &std::path::Path) -> Option<Self> {
+        let text = fs::read_to_string(stat).ok()?;
+        let (id, rest) = text.split_once(' ')?;
+        // The name is in parentheses and may hold spaces and parentheses.
+        let (_, fields) = rest.rsplit_once(')')?;
+        let fields: Vec<u64> = fields
+            .split_whitespace()
+            .map(|field| field.parse().unwrap_or(0))
+            .collect();
+        (fields.len() > 21).then_some(Self {
+            id: id.parse().ok()?,
+            fields,
+        })
+    }
+
+    fn parent(&self) -> u64 {
+        self.fields[1]
+    }
+}
+
+/// A port that nobody listened on a moment ago.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}

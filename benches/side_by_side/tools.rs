@@ -1,0 +1,105 @@
+//! The programs that the benchmark needs, from Debian's packages.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::Result;
+use crate::contender::Kind;
+use crate::options::Options;
+
+/// Refuses to measure where servers and load would share a core.
+pub(crate) fn check_cores(options: &Options) -> Result<()> {
+    let cores = std::thread::available_parallelism()?.get();
+    if cores < 2 || options.server_core == options.load_core {
+        return Err("two cores are needed: one for the servers (--server-core), one for the load (--load-core)".into());
+    }
+    Ok(())
+}
+
+/// Installs what the chosen servers and the load need and this machine lacks.
+pub(crate) fn install_missing(options: &Options) -> Result<()> {
+    let mut packages = Vec::new();
+    let needed = options
+        .servers
+        .iter()
+        .filter_map(|kind| kind.debian_package());
+    for (program, package) in needed.chain([
+        ("wrk", "wrk"),
+        ("taskset", "util-linux"),
+        ("setpriv", "util-linux"),
+    ]) {
+        if !is_installed(program) && !packages.contains(&package) {
+            packages.push(package);
+        }
+    }
+    if !packages.is_empty() {
+        install(&packages)?;
+    }
+    if options.servers.contains(&Kind::StaticWebServer) {
+        install_static_web_server()?;
+    }
+    Ok(())
+}
+
+/// Whether a program is in one of the folders where Debian puts programs.
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var("PATH").unwrap_or_default();
+    path.split(':')
+        .chain(["/usr/sbin", "/usr/bin"])
+        .any(|folder| Path::new(folder).join(program).is_file())
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    let list = packages.join(" ");
+    if !is_root() {
+        return Err(format!("these packages are missing: {list}\n  run: sudo apt-get install --no-install-recommends {list}").into());
+    }
+    println!("Installing {list} …");
+    run(Command::new("apt-get").arg("update"))?;
+    let mut install = Command::new("apt-get");
+    install
+        .args(["install", "--yes", "--no-install-recommends"])
+        .args(packages);
+    run(install.env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// Whether this process may install packages.
+pub(crate) fn is_root() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().any(|line| line.starts_with("Uid:\t0\t"))
+}
+
+/// Where `static-web-server` is installed: kept in the target folder, since building it takes minutes.
+pub(crate) const STATIC_WEB_SERVER_ROOT: &str =
+    concat!(env!("CARGO_TARGET_TMPDIR"), "/static-web-server");
+
+fn install_static_web_server() -> Result<()> {
+    if Path::new(STATIC_WEB_SERVER_ROOT)
+        .join("bin/static-web-server")
+        .is_file()
+    {
+        return Ok(());
+    }
+    println!("Building static-web-server …");
+    let mut install = Command::new(env!("CARGO"));
+    install.args([
+        "install",
+        "static-web-server",
+        "--locked",
+        "--root",
+        STATIC_WEB_SERVER_ROOT,
+    ]);
+    run(&mut install)
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()?;
+    if !status.success() {
+        return Err(format!("{} failed: {status}", command.get_program().display()).into());
+    }
+    Ok(())
+}

@@ -3,6 +3,7 @@
 //! 1. read the file, if one is named, or make one of the settings of the one site; 2. resolve it; 3. lay the overrides over it.
 
 use std::{
+    io,
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
@@ -35,9 +36,11 @@ use crate::static_files::SymlinkPolicy;
 #[derive(Clone, Debug, Default)]
 pub struct ConfigBuilder {
     written: Written,
+    docroot: Option<PathBuf>,
+    /// But for its docroot.
     site: Site,
-    /// The settings of a site that were given: as a flag, and as a key of the file.
-    site_settings: Vec<(&'static str, String)>,
+    /// The settings of a site that were given: as a flag, and as a line of the file with its table.
+    site_settings: Vec<(&'static str, &'static str, String)>,
     listen: Vec<ListenAddress>,
     workers: Option<NonZeroUsize>,
     access_log: Option<AccessLog>,
@@ -73,9 +76,12 @@ impl ConfigBuilder {
     /// The folder whose files are served, relative to the current folder.
     #[must_use]
     pub fn docroot(mut self, folder: impl AsRef<Path>) -> Self {
-        let folder = folder.as_ref().to_string_lossy().into_owned();
-        self.note("ROOT", format!("docroot = {folder:?}"));
-        self.site.docroot = Some(text(folder));
+        let folder = folder.as_ref().to_owned();
+        self.note(
+            "ROOT",
+            format!("docroot = {:?}", folder.display().to_string()),
+        );
+        self.docroot = Some(folder);
         self
     }
 
@@ -166,10 +172,9 @@ impl ConfigBuilder {
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let name = name.into();
-        self.note(
-            "--header",
-            format!("{name} = \"…\"` under [site.headers], as `{name} = \"…\""),
-        );
+        let value = value.into();
+        self.site_settings
+            .push(("--header", "[site.headers]", format!("{name} = {value:?}")));
         self.site.headers.0.push((text(name), text(value)));
         self
     }
@@ -242,29 +247,30 @@ impl ConfigBuilder {
     }
 
     fn resolve_settings(&self) -> Result<Config, ConfigError> {
-        if self.site.docroot.is_none() {
+        let Some(docroot) = &self.docroot else {
             return Err(Problem::new("there is nothing to serve")
                 .help("give a docroot, or a configuration file")
                 .into());
-        }
-        let site = vec![Spanned::new(NOWHERE, self.site.clone())];
+        };
+        // A path need not be UTF-8, which a value of the file is; so the docroot is the base, and the docroot relative to it is `.`.
+        let base = resolve::absolute(docroot);
+        let site = Site {
+            docroot: Some(text(".")),
+            ..self.site.clone()
+        };
         let file = File {
-            site,
+            site: vec![Spanned::new(NOWHERE, site)],
             ..File::default()
         };
-        resolve::resolve(
-            file,
-            &resolve::absolute(Path::new(".")),
-            self.unset_access_log,
-        )
-        .map_err(|problems| ConfigError::new(problems, None))
+        resolve::resolve(file, &base, self.unset_access_log)
+            .map_err(|problems| ConfigError::new(problems, None))
     }
 
     fn resolve_text(&self, text: String, path: &Path) -> Result<Config, ConfigError> {
         let mut problems: Vec<Problem> = self
             .site_settings
             .iter()
-            .map(|(flag, key)| beside_a_file(flag, key, path))
+            .map(|(flag, table, line)| beside_a_file(flag, table, line, path))
             .collect();
         let folder = resolve::absolute(path)
             .parent()
@@ -280,8 +286,8 @@ impl ConfigBuilder {
         }
     }
 
-    fn note(&mut self, flag: &'static str, key: impl Into<String>) {
-        self.site_settings.push((flag, key.into()));
+    fn note(&mut self, flag: &'static str, line: impl Into<String>) {
+        self.site_settings.push((flag, "[[site]]", line.into()));
     }
 }
 
@@ -289,30 +295,25 @@ fn text(text: impl Into<String>) -> Text {
     Text::new(NOWHERE, text.into())
 }
 
-fn beside_a_file(flag: &str, key: &str, path: &Path) -> Problem {
+fn beside_a_file(flag: &str, table: &str, line: &str, path: &Path) -> Problem {
+    let help = format!("write `{line}` under {table} in {}", path.display());
     Problem::new(format!(
         "`{flag}` does not go with a configuration file, which describes its sites itself"
     ))
-    .help(format!(
-        "write `{key}` under [[site]] in {}",
-        path.display()
-    ))
+    .help(help)
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    let shown = path.display();
+    // Without text there is no line to show, but the file's name still comes first.
     let unreadable = |why: &str, help: &str| {
-        ConfigError::from(Problem::new(format!("cannot read `{shown}`: {why}")).help(help))
+        let problem = Problem::new(format!("cannot be read: {why}")).help(help);
+        ConfigError::new(vec![problem], Some(Source::new(path, String::new())))
     };
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => unreadable(
-            "there is no such file",
-            "name another with `-c FILE`, or serve a folder with `daemun FOLDER`",
-        ),
-        std::io::ErrorKind::IsADirectory => unreadable(
-            "it is a folder",
-            "name the file in it, or serve it with `daemun FOLDER`",
-        ),
+        io::ErrorKind::NotFound => {
+            unreadable("there is no such file", "create it, or name another")
+        }
+        io::ErrorKind::IsADirectory => unreadable("it is a folder", "name the file in it"),
         _ => unreadable(
             &error.to_string(),
             "see to its permissions, or name another file",

@@ -30,6 +30,8 @@ pub(crate) struct Problem {
     help: Option<String>,
     /// Byte range in the source.
     at: Option<Range<usize>>,
+    /// Where the first is, when this one is too many.
+    first: Option<Range<usize>>,
 }
 
 impl ConfigError {
@@ -95,6 +97,7 @@ impl Problem {
             what: what.into(),
             help: None,
             at: None,
+            first: None,
         }
     }
 
@@ -114,6 +117,13 @@ impl Problem {
         self
     }
 
+    /// Where the first is, of two that there may be one of.
+    #[must_use]
+    pub(crate) fn first(mut self, span: Range<usize>) -> Self {
+        self.first = Some(span).filter(|span| *span != NOWHERE);
+        self
+    }
+
     /// A word that is none of `known`.
     pub(crate) fn unknown_word(kind: &str, word: &str, known: &[&str]) -> Self {
         let all = known
@@ -125,7 +135,7 @@ impl Problem {
             Some(name) => format!("did you mean `{name}`? known are {all}"),
             None => format!("known are {all}"),
         };
-        Self::new(format!("`{word}` is not a known {kind}")).help(help)
+        Self::new(format!("{} is not a known {kind}", quoted(word))).help(help)
     }
 
     fn render(&self, f: &mut fmt::Formatter<'_>, source: Option<&Source>) -> fmt::Result {
@@ -133,6 +143,10 @@ impl Problem {
             (Some(at), Some(source)) => self.render_located(f, source, at)?,
             (None, Some(source)) => write!(f, "{}: {}", source.name, self.what)?,
             (_, None) => f.write_str(&self.what)?,
+        }
+        if let (Some(first), Some(source)) = (&self.first, source) {
+            let (number, ..) = source.line(first.start);
+            write!(f, "\n  note: the first is on line {number}")?;
         }
         match &self.help {
             Some(help) => write!(f, "\n  help: {help}"),
@@ -164,6 +178,15 @@ impl Problem {
             "",
             indent = width(&line[..from])
         )
+    }
+}
+
+/// A text that a person wrote, as messages show it: in one line, and to be seen even when it is empty.
+pub(crate) fn quoted(text: &str) -> String {
+    match text {
+        "" => "an empty string".to_owned(),
+        _ if text.contains(char::is_control) => format!("`{}`", text.escape_debug()),
+        _ => format!("`{text}`"),
     }
 }
 

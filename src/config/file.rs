@@ -98,7 +98,7 @@ pub(crate) struct Site {
     /// Pages for error statuses, as paths in the docroot: `404 = "/errors/404.html"`.
     /// Default: the nearest `404.html` on the way up from the path asked for, else a short text.
     pub(crate) error_pages: Entries,
-    pub(crate) route: Vec<Spanned<Route>>,
+    pub(crate) route: Vec<Route>,
 }
 
 /// `[[site.route]]`: what is different for some paths of the site above it.

@@ -7,7 +7,7 @@ use std::{
     str::FromStr,
 };
 
-use super::error::{ConfigError, Problem};
+use super::error::{ConfigError, Problem, quoted};
 
 /// An address to listen on: TCP, or a Unix socket.
 ///
@@ -109,8 +109,11 @@ fn port(text: &str, port: &str) -> Result<u16, Problem> {
 }
 
 fn refusal(text: &str, why: &str) -> Problem {
-    Problem::new(format!("`{text}` is not an address to listen on: {why}"))
-        .help("write `8080`, `:8080`, `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/daemun.sock`")
+    Problem::new(format!(
+        "{} is not an address to listen on: {why}",
+        quoted(text)
+    ))
+    .help("write `8080`, `:8080`, `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/daemun.sock`")
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{error::Problem, file::Quantity};
+use super::{
+    error::{Problem, quoted},
+    file::Quantity,
+};
 
 const SIZE_UNITS: [(&str, u64); 4] = [
     ("B", 1),
@@ -26,7 +29,7 @@ pub(super) fn size(written: &Quantity) -> Result<u64, Problem> {
             u64::try_from(*number).map_err(|_| Problem::new("a size cannot be negative").help(HELP))
         }
         Quantity::Text(text) => scaled(text, &SIZE_UNITS)
-            .ok_or_else(|| Problem::new(format!("`{text}` is not a size")).help(HELP)),
+            .ok_or_else(|| Problem::new(format!("{} is not a size", quoted(text))).help(HELP)),
     }
 }
 
@@ -42,7 +45,7 @@ pub(super) fn time(written: &Quantity) -> Result<Duration, Problem> {
             .help(format!("for seconds write `\"{number}s\"`"))),
         Quantity::Text(text) => scaled(text, &TIME_UNITS)
             .map(Duration::from_millis)
-            .ok_or_else(|| Problem::new(format!("`{text}` is not a time")).help(HELP)),
+            .ok_or_else(|| Problem::new(format!("{} is not a time", quoted(text))).help(HELP)),
     }
 }
 

@@ -189,3 +189,179 @@ fn parse_weight(parameter: &[u8]) -> Option<u16> {
     }
     (weight <= 1000).then_some(weight)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::headers;
+    use super::ContentCoding::{Brotli, Gzip, Identity, Zstd};
+    use super::*;
+
+    fn check(cases: &[(&[&str], &[ContentCoding], ContentCoding)]) {
+        for (values, offered, expected) in cases {
+            let lines: Vec<_> = values
+                .iter()
+                .map(|&value| (ACCEPT_ENCODING, value))
+                .collect();
+            let offered = offered.iter().copied().collect();
+            assert_eq!(
+                negotiate(&headers(&lines), offered),
+                *expected,
+                "{values:?} {offered:?}"
+            );
+        }
+    }
+
+    const ALL: &[ContentCoding] = &[Identity, Gzip, Zstd, Brotli];
+
+    /// RFC 9110 §12.5.3: its examples.
+    #[test]
+    fn the_examples_of_the_rfc() {
+        check(&[
+            (&["compress, gzip"], ALL, Gzip),
+            (&[""], ALL, Identity),
+            (&["*"], ALL, Brotli),
+            (&["compress;q=0.5, gzip;q=1.0"], ALL, Gzip),
+            (&["gzip;q=1.0, identity; q=0.5, *;q=0"], ALL, Gzip),
+        ]);
+    }
+
+    #[test]
+    fn without_the_field_or_without_an_offer_nothing_is_coded() {
+        check(&[
+            (&[], ALL, Identity),
+            (&["gzip, br"], &[], Identity),
+            (&["gzip, br"], &[Identity], Identity),
+            (&["gzip, br, identity;q=0"], &[], Identity),
+        ]);
+    }
+
+    #[test]
+    fn the_highest_weight_wins_and_then_the_smallest_coding() {
+        check(&[
+            (&["gzip, deflate, br, zstd"], ALL, Brotli),
+            (&["gzip, deflate, br, zstd"], &[Gzip, Zstd], Zstd),
+            (&["gzip, deflate, br, zstd"], &[Gzip], Gzip),
+            (&["br;q=0.9, gzip"], ALL, Gzip),
+            (&["br;q=0.001, gzip;q=0.002, zstd;q=0.001"], ALL, Gzip),
+            (&["gzip;q=0.5, zstd;q=0.5, br;q=0.5"], ALL, Brotli),
+            // Identity too has its weight, if it is given one.
+            (&["identity, gzip;q=0.5"], ALL, Identity),
+            (&["identity;q=0.5, gzip;q=0.5"], ALL, Gzip),
+            (&["gzip;q=0.001"], ALL, Gzip),
+        ]);
+    }
+
+    #[test]
+    fn what_is_refused_or_not_offered_is_never_sent() {
+        check(&[
+            (&["gzip;q=0"], ALL, Identity),
+            (&["gzip;q=0.000, br;q=0.0"], ALL, Identity),
+            (&["deflate, compress, foo"], ALL, Identity),
+            (&["br"], &[Gzip, Zstd], Identity),
+            (&["gzip, gzip;q=0"], ALL, Identity),
+            (&["gzip;q=0, x-gzip"], ALL, Identity),
+            // Nothing acceptable is left, and nothing worse is done than to send the plain bytes.
+            (&["identity;q=0"], ALL, Identity),
+            (&["identity;q=0, foo"], ALL, Identity),
+            (&["*;q=0"], ALL, Identity),
+        ]);
+    }
+
+    #[test]
+    fn a_star_speaks_for_all_that_are_not_named() {
+        check(&[
+            (&["*, br;q=0"], ALL, Zstd),
+            (&["*;q=0, gzip"], ALL, Gzip),
+            (&["*;q=0.5, gzip;q=0.6"], ALL, Gzip),
+            (&["gzip;q=0.2, *;q=0.5"], &[Gzip], Identity),
+            (&["gzip, identity;q=0.1, *;q=0"], &[Brotli], Identity),
+            (&["identity;q=0, *"], &[Gzip], Gzip),
+        ]);
+    }
+
+    #[test]
+    fn names_have_no_case_and_several_lines_are_one_list() {
+        check(&[
+            (&["GZIP"], ALL, Gzip),
+            (&["X-Gzip"], ALL, Gzip),
+            (&["gzip", "br"], ALL, Brotli),
+            (&["gzip;q=0.5", "br;q=0.1"], ALL, Gzip),
+            (&[",, gzip ,,"], ALL, Gzip),
+            (&["gzip;Q=0.5, br ; q=0.6"], ALL, Brotli),
+            (&["br\t;\tq=1"], ALL, Brotli),
+        ]);
+    }
+
+    #[test]
+    fn a_malformed_member_is_passed_over() {
+        let members = [
+            "br;q",
+            "br;q=",
+            "br;q=2",
+            "br;q=1.1",
+            "br;q=1.001",
+            "br;q=0.1234",
+            "br;q=.5",
+            "br;q=-1",
+            "br;q=0,5",
+            "br;q=00",
+            "br;q =1",
+            "br;q= 1",
+            "br;q=1;x=y",
+            "br;x=1",
+            "br;",
+            "br q=1",
+            "brx",
+            "b r",
+            "br;q=1e0",
+            "br;q=\"1\"",
+            ";q=1",
+        ];
+        for member in members {
+            // The comma of `0,5` ends the first member: `br;q=0` is well-formed then, and a refusal.
+            check(&[(&[&format!("gzip;q=0.1, {member}")], ALL, Gzip)]);
+        }
+    }
+
+    #[test]
+    fn weights_have_three_decimals() {
+        let cases: &[(&str, Option<u16>)] = &[
+            ("q=0", Some(0)),
+            ("q=0.", Some(0)),
+            ("q=1.", Some(1000)),
+            ("q=0.5", Some(500)),
+            ("q=0.05", Some(50)),
+            ("q=0.005", Some(5)),
+            ("q=0.999", Some(999)),
+            ("q=1.000", Some(1000)),
+            ("q=1.0000", None),
+            ("q=1.01", None),
+            ("q=0.a", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_weight(text.as_bytes()), *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_set_has_what_was_put_in() {
+        let mut set = CodingSet::default();
+        assert!(set.is_empty());
+        set.insert(Brotli);
+        set.insert(Gzip);
+        assert!(set.contains(Brotli) && set.contains(Gzip) && !set.contains(Zstd));
+        assert_eq!(set.iter().collect::<Vec<_>>(), [Gzip, Brotli]);
+    }
+
+    #[test]
+    fn identity_is_never_named_in_content_encoding() {
+        assert_eq!(Identity.as_value(), None);
+        assert_eq!(Brotli.as_value().unwrap(), "br");
+        assert_eq!(
+            ALL.iter()
+                .map(|coding| coding.extension())
+                .collect::<String>(),
+            ".gz.zst.br"
+        );
+    }
+}

@@ -144,3 +144,123 @@ fn skip_separators(list: &[u8]) -> &[u8] {
 fn is_tag_byte(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x7e | 0x80..)
 }
+
+#[cfg(test)]
+mod tests {
+    use http::header::IF_NONE_MATCH;
+
+    use super::super::tests::headers;
+    use super::*;
+
+    #[test]
+    fn a_tag_is_sent_with_its_quotes_and_its_weakness() {
+        assert_eq!(EntityTag::strong("xyzzy").as_value(), "\"xyzzy\"");
+        assert_eq!(EntityTag::weak("xyzzy").as_value(), "W/\"xyzzy\"");
+        assert_eq!(EntityTag::strong("").as_value(), "\"\"");
+        assert_eq!(EntityTag::strong("a").to_weak(), EntityTag::weak("a"));
+        assert_eq!(EntityTag::weak("a").to_weak(), EntityTag::weak("a"));
+    }
+
+    /// RFC 9110 §8.8.3.2, table 3.
+    #[test]
+    fn comparison_is_strong_or_weak() {
+        let weak = EntityTag::weak;
+        let strong = EntityTag::strong;
+        let cases = [
+            (weak("1"), weak("1"), false, true),
+            (weak("1"), weak("2"), false, false),
+            (weak("1"), strong("1"), false, true),
+            (strong("1"), weak("1"), false, true),
+            (strong("1"), strong("1"), true, true),
+            (strong("1"), strong("2"), false, false),
+        ];
+        for (one, other, strongly, weakly) in cases {
+            let sent = other.as_value().as_bytes();
+            assert_eq!(one.strong_eq(sent), strongly, "{one:?} {other:?}");
+            assert_eq!(one.weak_eq(sent), weakly, "{one:?} {other:?}");
+        }
+    }
+
+    /// Whether a list of these lines names `"x"`, by weak comparison.
+    fn names_x(lines: &[&str]) -> bool {
+        let lines: Vec<_> = lines.iter().map(|&line| (IF_NONE_MATCH, line)).collect();
+        let headers = headers(&lines);
+        let list = EntityTagList::parse(&headers, &IF_NONE_MATCH).unwrap();
+        list.contains(|tag| EntityTag::strong("x").weak_eq(tag))
+    }
+
+    #[test]
+    fn a_list_names_each_of_its_members() {
+        let lists: &[&[&str]] = &[
+            &["\"x\""],
+            &["W/\"x\""],
+            // RFC 9110 §13.1.1: the form of its examples.
+            &["\"xyzzy\", \"r2d2xxxx\", \"x\""],
+            &["\"y\",\"x\",\"z\""],
+            &["\"y\" , \"x\" , W/\"z\""],
+            &["\"y\"\t,\t\"x\""],
+            // Empty members: §5.6.1.2.
+            &[",, ,\"x\",,"],
+            // Several lines are one list: §5.3.
+            &["\"y\"", "\"x\""],
+            &["", "\"x\""],
+            // A comma, a backslash and what looks like a weak tag are plain characters in a tag: §8.8.3.
+            &["\"a,b\", \"x\""],
+            &["\"\\\", \"x\""],
+            &["\"W/\", \"x\""],
+            &["\"\", \"x\""],
+            &["\"caf\u{e9}\", \"x\""],
+        ];
+        for list in lists {
+            assert!(names_x(list), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_names_nothing_else() {
+        let lists: &[&[&str]] = &[
+            &[""],
+            &[" , ,"],
+            &["\"y\""],
+            &["\"X\""],
+            &["\"xx\", \"ax\", \"x,\""],
+            &["\"a,\\\"\""],
+        ];
+        for list in lists {
+            assert!(!names_x(list), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_list_matches_nothing_whatever_else_it_holds() {
+        let lists: &[&[&str]] = &[
+            &["x"],
+            &["\"x"],
+            &["x\""],
+            &["w/\"x\""],
+            &["W/x"],
+            &["W/ \"x\""],
+            &["\"x\" \"y\""],
+            &["\"x\"\"y\""],
+            &["\"x\"; \"y\""],
+            &["\"x\", y"],
+            &["\"x\", \"y"],
+            &["\"x\", \"a b\""],
+            // `*` is the whole value or nothing.
+            &["*, \"x\""],
+            &["\"x\", *"],
+            &["*", "\"x\""],
+            &["*", "*"],
+            &["*,"],
+        ];
+        for list in lists {
+            assert!(!names_x(list), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn a_star_matches_anything_and_an_absent_field_is_no_list() {
+        assert!(names_x(&["*"]));
+        assert!(EntityTagList::parse(&HeaderMap::new(), &IF_NONE_MATCH).is_none());
+    }
+}

@@ -162,3 +162,117 @@ fn check_name(name: &str) -> Result<(), HostError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_may_have_a_port() {
+        let cases = [
+            ("www.example.org", "www.example.org", None),
+            ("example.com:8080", "example.com", Some(8080)),
+            ("EXAMPLE.com", "example.com", None),
+            ("example.com.", "example.com", None),
+            ("Example.COM.:443", "example.com", Some(443)),
+            ("localhost", "localhost", None),
+            ("my_app-1.internal", "my_app-1.internal", None),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example", None),
+            ("127.0.0.1:80", "127.0.0.1", Some(80)),
+            ("1.2.3.4.example", "1.2.3.4.example", None),
+            ("[::1]", "[::1]", None),
+            ("[2001:DB8::1]:65535", "[2001:db8::1]", Some(65535)),
+            ("[::ffff:192.0.2.1]", "[::ffff:192.0.2.1]", None),
+            // RFC 3986 §3.2.3: port = *DIGIT
+            ("example.com:", "example.com", None),
+            ("example.com:00080", "example.com", Some(80)),
+        ];
+        for (value, name, port) in cases {
+            let host = Host::parse(value.as_bytes()).unwrap();
+            assert_eq!((host.name(), host.port()), (name, port), "{value}");
+        }
+    }
+
+    #[test]
+    fn the_usual_host_is_borrowed() {
+        let host = Host::parse(b"example.com.:80").unwrap();
+        assert!(matches!(host.name, Cow::Borrowed("example.com")));
+    }
+
+    #[test]
+    fn addresses_are_told_from_names() {
+        for (value, expected) in [
+            ("127.0.0.1", true),
+            ("[::1]:80", true),
+            ("1.example", false),
+            ("example1", false),
+        ] {
+            assert_eq!(
+                Host::parse(value.as_bytes()).unwrap().is_address(),
+                expected,
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        use HostError::{Address, Character, Empty, Label, Port, TooLong};
+        let long = format!("{}example", "a.".repeat(124));
+        let cases: &[(&[u8], HostError)] = &[
+            (b"", Empty),
+            (b":80", Empty),
+            (b".", Label),
+            (b"..", Label),
+            (b".example.com", Label),
+            (b"a..b", Label),
+            (b"example.com..", Label),
+            (b"user@example.com", Character),
+            (b"user:secret@example.com", Port),
+            (b"example.com/path", Character),
+            (b"example.com:80/path", Port),
+            (b"http://example.com", Port),
+            (b"example.com?x", Character),
+            (b"a.example, b.example", Character),
+            (b"a.example,b.example", Character),
+            (b"a b", Character),
+            (b" a", Character),
+            (b"a\tb", Character),
+            (b"a%20b", Character),
+            (b"a\\b", Character),
+            (b"a\"b", Character),
+            (b"<a>", Character),
+            (b"caf\xc3\xa9.example", Character),
+            (b"caf\xe9.example", Character),
+            (b"a\0", Character),
+            (long.as_bytes(), TooLong),
+            (b"example.com:0", Port),
+            (b"example.com:65536", Port),
+            (b"example.com:99999999999999999999", Port),
+            (b"example.com:+80", Port),
+            (b"example.com:-1", Port),
+            (b"example.com:http", Port),
+            (b"example.com:80:80", Port),
+            (b"::1", Empty),
+            (b"fe80::1", Port),
+            (b"[::1", Address),
+            (b"[]", Address),
+            (b"[::1]x", Address),
+            (b"[::1]80", Address),
+            (b"[127.0.0.1]", Address),
+            (b"[fe80::1%25eth0]", Address),
+            (b"[fe80::1%eth0]", Address),
+            (b"[v1.x]", Address),
+            (b"[::g]", Address),
+            (b"[::1].", Address),
+            (b"256.0.0.1", Address),
+            (b"1.2.3", Address),
+            (b"127.1", Address),
+            (b"2130706433", Address),
+            (b"0127.0.0.1", Address),
+        ];
+        for (value, error) in cases {
+            assert_eq!(Host::parse(value), Err(*error), "{}", value.escape_ascii());
+        }
+    }
+}

@@ -18,25 +18,31 @@ const BY_EXTENSION: &[(&str, &str)] = &[
     ("svg", "image/svg+xml"),
     ("wasm", "application/wasm"),
     ("webmanifest", "application/manifest+json"),
+    // RFC 8081
     ("woff2", "font/woff2"),
+    ("woff", "font/woff"),
     ("otf", "font/otf"),
     ("avif", "image/avif"),
     ("webp", "image/webp"),
     ("jxl", "image/jxl"),
     ("m4a", "audio/mp4"),
     ("md", "text/markdown; charset=utf-8"),
-    // The file itself declares its encoding, and a charset here would overrule it (RFC 7303 §3).
-    ("xml", "application/xml"),
-    ("xsl", "application/xslt+xml"),
-    // RFC 9512
     ("yaml", "application/yaml"),
     ("yml", "application/yaml"),
     ("toml", "application/toml"),
+    ("jsonl", "application/jsonl"),
+    ("ndjson", "application/x-ndjson"),
+    // RFC 8216 §4
+    ("m3u8", "application/vnd.apple.mpegurl"),
     // Video is served as such; TypeScript source is read by compilers, which do not ask.
     ("ts", "video/mp2t"),
+    ("obj", "model/obj"),
+    ("stl", "model/stl"),
+    ("rpm", "application/x-rpm"),
     // A coded file that is asked for by its own name is that file: no Content-Encoding (§8.4). Brotli has no media type.
     ("gz", "application/gzip"),
     ("tgz", "application/gzip"),
+    ("svgz", "application/gzip"),
     ("zst", "application/zstd"),
     ("br", UNKNOWN),
 ];
@@ -44,15 +50,16 @@ const BY_EXTENSION: &[(&str, &str)] = &[
 /// Types that are text in all but name, or hold their data uncompressed, besides `text/*`, `*+json` and `*+xml`.
 const COMPRESSIBLE: &[&str] = &[
     "application/ecmascript",
-    "application/geo+json-seq",
     "application/graphql",
     "application/javascript",
     "application/json",
     "application/json5",
     "application/jsonl",
+    "application/n-triples",
+    "application/postscript",
     "application/rtf",
-    "application/sql",
     "application/toml",
+    "application/vnd.apple.mpegurl",
     "application/vnd.ms-fontobject",
     "application/wasm",
     "application/x-httpd-php",
@@ -60,12 +67,11 @@ const COMPRESSIBLE: &[&str] = &[
     "application/x-ndjson",
     "application/x-perl",
     "application/x-sh",
+    "application/x-sql",
     "application/x-tex",
     "application/xml",
     "application/xml-dtd",
     "application/yaml",
-    "application/font-sfnt",
-    "application/x-font-ttf",
     "font/collection",
     "font/otf",
     "font/ttf",
@@ -93,6 +99,8 @@ pub(crate) fn by_extension(extension: Option<&str>) -> HeaderValue {
     }
     match mime_guess::from_ext(extension).first_raw() {
         None => HeaderValue::from_static(UNKNOWN),
+        // The file itself declares its encoding, and a charset here would overrule it (RFC 7303 §3).
+        Some("text/xml") => HeaderValue::from_static("application/xml"),
         Some(text) if text.starts_with("text/") => {
             HeaderValue::try_from(format!("{text}; charset=utf-8"))
                 .expect("a registered media type is visible ASCII")
@@ -126,4 +134,98 @@ pub(crate) fn is_compressible(media_type: &HeaderValue) -> bool {
         return !is(&"text/event-stream");
     }
     ends("+json") || ends("+xml") || COMPRESSIBLE.iter().any(is)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extension_gives_its_media_type_of_today() {
+        let cases = [
+            (Some("html"), "text/html; charset=utf-8"),
+            (Some("htm"), "text/html; charset=utf-8"),
+            (Some("HTML"), "text/html; charset=utf-8"),
+            (Some("css"), "text/css; charset=utf-8"),
+            (Some("txt"), "text/plain; charset=utf-8"),
+            (Some("csv"), "text/csv; charset=utf-8"),
+            (Some("js"), "text/javascript; charset=utf-8"),
+            (Some("mjs"), "text/javascript; charset=utf-8"),
+            (Some("cjs"), "text/javascript; charset=utf-8"),
+            (Some("json"), "application/json"),
+            (Some("map"), "application/json"),
+            (Some("wasm"), "application/wasm"),
+            (Some("webmanifest"), "application/manifest+json"),
+            (Some("svg"), "image/svg+xml"),
+            (Some("xml"), "application/xml"),
+            (Some("xsl"), "application/xml"),
+            (Some("xhtml"), "application/xhtml+xml"),
+            (Some("md"), "text/markdown; charset=utf-8"),
+            (Some("png"), "image/png"),
+            (Some("jpg"), "image/jpeg"),
+            (Some("ico"), "image/x-icon"),
+            (Some("avif"), "image/avif"),
+            (Some("jxl"), "image/jxl"),
+            (Some("webp"), "image/webp"),
+            (Some("woff2"), "font/woff2"),
+            (Some("woff"), "font/woff"),
+            (Some("ttf"), "font/ttf"),
+            (Some("otf"), "font/otf"),
+            (Some("mp4"), "video/mp4"),
+            (Some("webm"), "video/webm"),
+            (Some("mp3"), "audio/mpeg"),
+            (Some("ts"), "video/mp2t"),
+            (Some("pdf"), "application/pdf"),
+            (Some("zip"), "application/zip"),
+            (Some("gz"), "application/gzip"),
+            (Some("svgz"), "application/gzip"),
+            (Some("zst"), "application/zstd"),
+            (Some("br"), "application/octet-stream"),
+            (Some("bin"), "application/octet-stream"),
+            (Some("nonsense"), "application/octet-stream"),
+            (Some("caf\u{e9}"), "application/octet-stream"),
+            (Some(""), "application/octet-stream"),
+            (None, "application/octet-stream"),
+        ];
+        for (extension, expected) in cases {
+            assert_eq!(by_extension(extension), expected, "{extension:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_gets_smaller_is_compressed() {
+        let cases = [
+            ("text/html; charset=utf-8", true),
+            ("TEXT/PLAIN", true),
+            ("text/event-stream", false),
+            ("application/json", true),
+            ("application/json ; charset=utf-8", true),
+            ("application/manifest+json", true),
+            ("application/ld+JSON", true),
+            ("application/xml", true),
+            ("application/rss+xml", true),
+            ("image/svg+xml", true),
+            ("application/wasm", true),
+            ("font/ttf", true),
+            ("font/otf", true),
+            ("application/vnd.ms-fontobject", true),
+            ("image/x-icon", true),
+            ("font/woff2", false),
+            ("image/png", false),
+            ("image/jpeg", false),
+            ("video/mp4", false),
+            ("application/zip", false),
+            ("application/gzip", false),
+            ("application/pdf", false),
+            ("application/octet-stream", false),
+            ("application/jsonx", false),
+            ("application/octet-stream; profile=+json", false),
+            ("", false),
+            (";", false),
+        ];
+        for (media_type, expected) in cases {
+            let media_type = HeaderValue::from_static(media_type);
+            assert_eq!(is_compressible(&media_type), expected, "{media_type:?}");
+        }
+    }
 }

@@ -30,3 +30,50 @@ fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
         .map(<[u8]>::trim_ascii)
         .filter(|member| !member.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fields as a client sends them, in order.
+    pub(super) fn headers(lines: &[(HeaderName, &str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.clone(),
+                    HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn members_are_what_is_between_commas_and_white_space() {
+        let cases: &[(&str, &[&str])] = &[
+            ("", &[]),
+            (" , ,\t,", &[]),
+            ("a", &["a"]),
+            // RFC 9110 §5.6.1.2: the examples of a list with empty members.
+            ("foo ,bar,", &["foo", "bar"]),
+            ("foo , ,bar,charlie", &["foo", "bar", "charlie"]),
+            ("a b;q=1\t,c", &["a b;q=1", "c"]),
+        ];
+        for (list, expected) in cases {
+            let found: Vec<_> = members(list.as_bytes())
+                .map(|member| str::from_utf8(member).unwrap())
+                .collect();
+            assert_eq!(found, *expected, "{list:?}");
+        }
+    }
+
+    #[test]
+    fn a_repeated_field_that_may_appear_once_counts_as_absent() {
+        let name = http::header::RANGE;
+        assert_eq!(only_line(&headers(&[]), &name), None);
+        let once = headers(&[(name.clone(), "a")]);
+        assert_eq!(only_line(&once, &name).unwrap(), "a");
+        let twice = headers(&[(name.clone(), "a"), (name.clone(), "a")]);
+        assert_eq!(only_line(&twice, &name), None);
+    }
+}

@@ -106,3 +106,89 @@ fn head(
     .concat()
     .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = "000102030405060708090a0b0c0d0eff";
+
+    fn boundary() -> Boundary {
+        Boundary::from_random([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255])
+    }
+
+    /// The body as it is sent, of a representation whose bytes are `content`.
+    fn body(plan: &Multipart, content: &[u8]) -> Vec<u8> {
+        let mut body = Vec::new();
+        for part in &plan.parts {
+            body.extend_from_slice(&part.head);
+            let (start, end) = (part.range.start, part.range.end);
+            body.extend_from_slice(
+                &content[usize::try_from(start).unwrap()..usize::try_from(end).unwrap()],
+            );
+        }
+        body.extend_from_slice(&plan.closing);
+        body
+    }
+
+    /// In the form of the example in RFC 9110 §14.6.
+    #[test]
+    fn each_part_has_its_own_type_and_range() {
+        let ranges = [
+            ByteRange { start: 0, end: 1 },
+            ByteRange { start: 7, end: 10 },
+        ];
+        let plan = plan(
+            &ranges,
+            10,
+            &HeaderValue::from_static("text/plain"),
+            &boundary(),
+        );
+        assert_eq!(
+            plan.content_type,
+            format!("multipart/byteranges; boundary={LINE}")
+        );
+
+        let expected = format!(
+            "--{LINE}\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-0/10\r\n\r\n0\r\n\
+             --{LINE}\r\nContent-Type: text/plain\r\nContent-Range: bytes 7-9/10\r\n\r\n789\r\n\
+             --{LINE}--\r\n"
+        );
+        let body = body(&plan, b"0123456789");
+        assert_eq!(str::from_utf8(&body).unwrap(), expected);
+        assert_eq!(plan.content_length, body.len() as u64);
+    }
+
+    #[test]
+    fn the_length_is_exact_for_ranges_of_any_size() {
+        let content = vec![b'x'; 100_000];
+        for count in [2, 3, 10, 100] {
+            let ranges: Vec<_> = (0..count)
+                .map(|place| ByteRange {
+                    start: place * 1000,
+                    end: place * 1000 + place + 1,
+                })
+                .collect();
+            let plan = plan(
+                &ranges,
+                100_000,
+                &HeaderValue::from_static("font/ttf"),
+                &boundary(),
+            );
+            assert_eq!(plan.content_length, body(&plan, &content).len() as u64);
+        }
+    }
+
+    #[test]
+    fn large_files_do_not_overflow() {
+        let end = i64::MAX.unsigned_abs();
+        let ranges = [ByteRange { start: 0, end: 1 }, ByteRange { start: 2, end }];
+        let plan = plan(
+            &ranges,
+            end,
+            &HeaderValue::from_static("video/mp4"),
+            &boundary(),
+        );
+        assert!(plan.content_length > end - 1);
+    }
+}

@@ -184,8 +184,217 @@ fn add(ranges: &mut Vec<ByteRange>, mut range: ByteRange) {
 
 /// Step 5: ranges that are apart are never more than one copy of the representation; their framing must not make them so.
 fn is_worth_it(ranges: &[ByteRange], complete_length: u64) -> bool {
-    let costs = ranges
+    ranges
         .iter()
-        .map(|range| range.length().saturating_add(PART_OVERHEAD));
-    costs.fold(0, u64::saturating_add) <= complete_length
+        .try_fold(0_u64, |sum, range| {
+            sum.checked_add(range.length())?.checked_add(PART_OVERHEAD)
+        })
+        .is_some_and(|sum| sum <= complete_length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::headers;
+    use super::RangeSet::{Multiple, Single, Unsatisfiable, Whole};
+    use super::*;
+
+    /// The answer to `Range: value`, for a representation of `complete_length` bytes.
+    fn answer(value: &str, complete_length: u64) -> RangeSet {
+        resolve(&headers(&[(RANGE, value)]), complete_length)
+    }
+
+    fn range(start: u64, end: u64) -> ByteRange {
+        ByteRange { start, end }
+    }
+
+    fn several(ranges: &[(u64, u64)]) -> RangeSet {
+        Multiple(
+            ranges
+                .iter()
+                .map(|&(start, end)| range(start, end))
+                .collect(),
+        )
+    }
+
+    /// RFC 9110 §14.1.2: its examples, for a representation of 10000 bytes.
+    #[test]
+    fn the_examples_of_the_rfc() {
+        let cases = [
+            ("bytes=0-499", Single(range(0, 500))),
+            ("bytes=500-999", Single(range(500, 1000))),
+            ("bytes=-500", Single(range(9500, 10_000))),
+            ("bytes=9500-", Single(range(9500, 10_000))),
+            ("bytes=0-0,-1", several(&[(0, 1), (9999, 10_000)])),
+            ("bytes= 0-0, -1", several(&[(0, 1), (9999, 10_000)])),
+            (
+                "bytes= 0-999, 4500-5499, -1000",
+                several(&[(0, 1000), (4500, 5500), (9000, 10_000)]),
+            ),
+            // "Other valid (but not canonical) specifications of the second 500 bytes"
+            ("bytes=500-600,601-999", Single(range(500, 1000))),
+            ("bytes=500-700,601-999", Single(range(500, 1000))),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(answer(value, 10_000), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn one_range_is_cut_to_the_representation() {
+        let cases = [
+            ("bytes=0-", Single(range(0, 1000))),
+            ("bytes=0-0", Single(range(0, 1))),
+            ("bytes=999-", Single(range(999, 1000))),
+            ("bytes=990-2000", Single(range(990, 1000))),
+            ("bytes=0-99999999999999999999", Single(range(0, 1000))),
+            ("bytes=0-18446744073709551615", Single(range(0, 1000))),
+            ("bytes=-5", Single(range(995, 1000))),
+            ("bytes=-5000", Single(range(0, 1000))),
+            ("bytes=-99999999999999999999", Single(range(0, 1000))),
+            ("bytes=-1000", Single(range(0, 1000))),
+            ("Bytes=007-0008", Single(range(7, 9))),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(answer(value, 1000), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_unsatisfiable() {
+        let cases = [
+            ("bytes=1000-", 1000),
+            ("bytes=1000-1000", 1000),
+            ("bytes=99999999999999999999-", 1000),
+            ("bytes=18446744073709551615-", u64::MAX),
+            ("bytes=-0", 1000),
+            ("bytes=-0,1000-,2000-3000", 1000),
+            // Of an empty representation there is nothing, not even its end.
+            ("bytes=0-", 0),
+            ("bytes=0-0", 0),
+            ("bytes=-5", 0),
+            ("bytes=-0", 0),
+        ];
+        for (value, complete_length) in cases {
+            assert_eq!(answer(value, complete_length), Unsatisfiable, "{value}");
+        }
+    }
+
+    /// §14.2: what cannot be understood is ignored.
+    #[test]
+    fn a_malformed_field_or_another_unit_is_ignored() {
+        let values = [
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=,",
+            "bytes= , ",
+            "bytes=-",
+            "bytes=--5",
+            "bytes=5",
+            "bytes=abc",
+            "bytes=a-b",
+            "bytes=5-2",
+            "bytes=0-1,5-2",
+            "bytes=0-1,abc",
+            "bytes=1 - 2",
+            "bytes=1-2-3",
+            "bytes=+1-2",
+            "bytes=0x1-2",
+            "bytes=-999,-9223372036854774809x",
+            "bytes =0-1",
+            "bytes:0-1",
+            "bytes 0-1",
+            "items=0-4",
+            "octets=0-4",
+            "0-4",
+            "=0-4",
+            "bytes=0-1;2-3",
+            "bytes=\u{e9}-",
+            "bytesx=0-1",
+        ];
+        for value in values {
+            assert_eq!(answer(value, 1000), Whole, "{value}");
+        }
+        assert_eq!(resolve(&HeaderMap::new(), 1000), Whole);
+        let twice = headers(&[(RANGE, "bytes=0-1"), (RANGE, "bytes=0-1")]);
+        assert_eq!(resolve(&twice, 1000), Whole);
+    }
+
+    /// §15.3.7.2
+    #[test]
+    fn several_ranges_keep_their_order_and_never_overlap() {
+        let cases = [
+            ("bytes=0-0,500-501", several(&[(0, 1), (500, 502)])),
+            ("bytes=500-501,0-0", several(&[(500, 502), (0, 1)])),
+            (",bytes=0-0", Whole),
+            ("bytes=,0-0,,500-501,", several(&[(0, 1), (500, 502)])),
+            ("bytes=0-99,50-149", Single(range(0, 150))),
+            ("bytes=50-149,0-99", Single(range(0, 150))),
+            ("bytes=0-99,100-199", Single(range(0, 200))),
+            ("bytes=0-99,101-199", several(&[(0, 100), (101, 200)])),
+            ("bytes=0-9,0-9", Single(range(0, 10))),
+            ("bytes=0-,0-,0-,0-,0-", Single(range(0, 1000))),
+            ("bytes=0-,-1", Single(range(0, 1000))),
+            // The third joins the first two, and stands where the first stood.
+            (
+                "bytes=700-709,0-9,20-29,10-19",
+                several(&[(700, 710), (0, 30)]),
+            ),
+            ("bytes=300-309,100-109,0-999", Single(range(0, 1000))),
+            // What is not there is left out.
+            ("bytes=0-0,1000-,500-501", several(&[(0, 1), (500, 502)])),
+            ("bytes=0-0,1000-,-0", Single(range(0, 1))),
+            ("bytes=-999,-9223372036854774809", Single(range(0, 1000))),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(answer(value, 1000), expected, "{value}");
+        }
+    }
+
+    /// §17.15
+    #[test]
+    fn more_parts_than_the_whole_is_worth_are_the_whole() {
+        let one_byte_each = |count: u64| {
+            let specs: Vec<_> = (0..count)
+                .map(|place| format!("{0}-{0}", place * 2))
+                .collect();
+            format!("bytes={}", specs.join(","))
+        };
+        assert_eq!(answer("bytes=0-499,501-999", 1000), Whole);
+        assert_eq!(answer(&one_byte_each(300), 1000), Whole);
+        assert_eq!(answer(&one_byte_each(100), 1000), Whole);
+        assert!(
+            matches!(answer(&one_byte_each(100), 1 << 20), Multiple(ranges) if ranges.len() == 100)
+        );
+        assert_eq!(answer(&one_byte_each(101), 1 << 20), Whole);
+        // The bound is on what is asked, not on what is left of it.
+        let again = "0-9,".repeat(101);
+        assert_eq!(answer(&format!("bytes={again}"), 1 << 20), Whole);
+    }
+
+    #[test]
+    fn lengths_near_the_end_of_numbers_do_not_overflow() {
+        let cases = [
+            ("bytes=0-18446744073709551614", Single(range(0, u64::MAX))),
+            (
+                "bytes=18446744073709551614-",
+                Single(range(u64::MAX - 1, u64::MAX)),
+            ),
+            ("bytes=0-9223372036854775807,9223372036854775809-", Whole),
+            ("bytes=5368709119-", Single(range(5_368_709_119, u64::MAX))),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(answer(value, u64::MAX), expected, "{value}");
+        }
+    }
+
+    /// §14.4: its examples, and those of §15.5.17.
+    #[test]
+    fn content_range_names_the_last_byte_inclusively() {
+        assert_eq!(content_range(range(42, 1234), 1234), "bytes 42-1233/1234");
+        assert_eq!(content_range(range(0, 500), 1234), "bytes 0-499/1234");
+        assert_eq!(content_range(range(0, 1), 1), "bytes 0-0/1");
+        assert_eq!(unsatisfied(47022), "bytes */47022");
+        assert_eq!(unsatisfied(0), "bytes */0");
+    }
 }

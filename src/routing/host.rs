@@ -111,3 +111,77 @@ impl fmt::Display for HostPatternError {
 }
 
 impl std::error::Error for HostPatternError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> HostPattern {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_pattern_covers_a_name_or_all_below_it_or_all() {
+        let cases = [
+            ("example.com", "example.com", true),
+            ("EXAMPLE.com.", "example.com", true),
+            ("example.com", "www.example.com", false),
+            ("example.com", "example.org", false),
+            ("*.example.com", "www.example.com", true),
+            ("*.example.com", "a.b.example.com", true),
+            ("*.Example.com", "www.example.com", true),
+            ("*.example.com", "example.com", false),
+            ("*.example.com", "badexample.com", false),
+            ("*", "example.com", true),
+            ("*", "[::1]", true),
+            ("[::1]", "[::1]", true),
+            ("127.0.0.1", "127.0.0.1", true),
+        ];
+        for (text, host, expected) in cases {
+            assert_eq!(pattern(text).matches(host), expected, "{text} {host}");
+        }
+    }
+
+    #[test]
+    fn the_most_precise_pattern_comes_first() {
+        let expected = [
+            "a.example.com",
+            "example.com",
+            "*.b.example.com",
+            "*.example.com",
+            "*.a.com",
+            "*.b.com",
+            "*",
+        ];
+        let mut patterns = expected.map(pattern);
+        patterns.reverse();
+        patterns.sort();
+        assert_eq!(patterns.map(|pattern| pattern.to_string()), expected);
+    }
+
+    #[test]
+    fn what_no_request_could_name_is_refused() {
+        use HostPatternError::{Host, Port, Star};
+        let cases = [
+            ("", Host(HostError::Empty)),
+            ("..", Host(HostError::Label)),
+            ("exa mple.com", Host(HostError::Character)),
+            ("http://example.com", Host(HostError::Port)),
+            ("*.", Host(HostError::Empty)),
+            ("example.com:80", Port),
+            ("example.com:", Port),
+            ("[::1]:80", Port),
+            ("*.example.com:80", Port),
+            ("*example.com", Star),
+            ("www.*.com", Star),
+            ("**", Star),
+            ("*.*", Star),
+            ("*.127.0.0.1", Star),
+            ("*.[::1]", Star),
+        ];
+        for (text, error) in cases {
+            assert_eq!(text.parse::<HostPattern>(), Err(error), "{text}");
+            assert!(error.to_string().contains('`') || error == Port);
+        }
+    }
+}

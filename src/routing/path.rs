@@ -159,3 +159,123 @@ fn check(text: &str) -> Result<(), PatternError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> PathPattern {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_pattern_covers_a_path_or_all_below_it_or_all_that_end_so() {
+        let cases = [
+            ("=/about", "/about", true),
+            ("=/about", "/about/", false),
+            ("=/about", "/about/x", false),
+            ("=/", "/", true),
+            ("=/", "/x", false),
+            ("/api/", "/api/", true),
+            ("/api/", "/api", true),
+            ("/api/", "/api/x/y", true),
+            ("/api/", "/apix", false),
+            ("/api/", "/", false),
+            ("/api/", "/x/api/", false),
+            ("/api/", "/API/", false),
+            ("/api", "/api", true),
+            ("/api", "/api/x", true),
+            ("/api", "/apix", false),
+            ("/", "/", true),
+            ("/", "/x/y", true),
+            ("*.jsp", "/a/b.jsp", true),
+            ("*.jsp", "/b.jsp/x", false),
+            ("*.jsp", "/b.jspx", false),
+            ("*.jsp", "/b.JSP", false),
+            ("*-internal/x", "/a-internal/x", true),
+            ("/caf\u{e9}/", "/caf\u{e9}/menu", true),
+            ("/100%/", "/100%/x", true),
+        ];
+        for (text, path, expected) in cases {
+            assert_eq!(pattern(text).matches(path), expected, "{text} {path}");
+        }
+    }
+
+    #[test]
+    fn the_rest_is_what_follows_the_prefix() {
+        let cases = [
+            ("/api/", "/api/x/y", "x/y"),
+            ("/api/", "/api/x/", "x/"),
+            ("/api/", "/api/", ""),
+            ("/api/", "/api", ""),
+            ("/a/b", "/a/b/c/d", "c/d"),
+            ("/", "/x/y", "x/y"),
+            ("/", "/", ""),
+            ("=/about", "/about", ""),
+            ("*.jsp", "/a/b.jsp", "a/b.jsp"),
+            // As it was sent, with its escapes.
+            ("/api/", "/%61pi/a%20b", "a%20b"),
+            ("/caf\u{e9}/", "/caf%C3%A9/x", "x"),
+        ];
+        for (text, path, expected) in cases {
+            assert_eq!(pattern(text).rest(path), expected, "{text} {path}");
+        }
+    }
+
+    #[test]
+    fn the_most_precise_pattern_comes_first() {
+        let expected = [
+            "=/a/b",
+            "=/a",
+            "=/b",
+            "/api/v1/",
+            "/api/",
+            "*.test.js",
+            "*.jsp",
+            "*.js",
+            "/",
+        ];
+        let mut patterns = expected.map(pattern);
+        patterns.reverse();
+        patterns.sort();
+        assert_eq!(patterns.map(|pattern| pattern.to_string()), expected);
+    }
+
+    #[test]
+    fn two_ways_to_write_a_prefix_are_one_pattern() {
+        assert_eq!(pattern("/api"), pattern("/api/"));
+        assert_eq!(pattern("/api").to_string(), "/api/");
+        assert_ne!(pattern("=/api"), pattern("=/api/"));
+    }
+
+    #[test]
+    fn what_could_never_match_is_refused() {
+        use PatternError::{Escape, Query, Star, Start, Unreachable};
+        let cases = [
+            ("", Start),
+            ("api/", Start),
+            ("=", Start),
+            ("=about", Start),
+            (".jsp", Start),
+            ("http://example.com/", Start),
+            ("*", Star),
+            ("/api/*", Star),
+            ("=/a*", Star),
+            ("**.js", Star),
+            ("/search?q=1", Query),
+            ("/page#top", Query),
+            ("/caf%C3%A9/", Escape),
+            ("/%61dmin", Escape),
+            ("//", Unreachable),
+            ("/a//b", Unreachable),
+            ("/a/../b", Unreachable),
+            ("/a/.", Unreachable),
+            ("/a\\b", Unreachable),
+            ("/a\nb", Unreachable),
+        ];
+        for (text, error) in cases {
+            assert_eq!(text.parse::<PathPattern>(), Err(error), "{text:?}");
+            assert!(!error.to_string().is_empty());
+        }
+    }
+}

@@ -205,3 +205,194 @@ fn decode_escape(digits: &[u8]) -> Result<u8, PathRefusal> {
         _ => Err(PathRefusal::BadEscape),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::PathRefusal::{
+        BadEscape, Control, DotSegment, EmptySegment, NonAscii, NotUtf8, Separator, TooLong,
+    };
+    use super::*;
+
+    #[test]
+    fn a_path_is_decoded_once() {
+        let cases = [
+            ("/", ""),
+            ("", ""),
+            ("/index.html", "index.html"),
+            ("/dir/", "dir/"),
+            ("/dir/index.html", "dir/index.html"),
+            ("/a%20b", "a b"),
+            ("/caf%C3%A9/%e2%82%ac", "caf\u{e9}/\u{20ac}"),
+            ("/100%25", "100%"),
+            // Once, not twice: CVE-2021-42013.
+            ("/%252e%252e/x", "%2e%2e/x"),
+            ("/%252fetc", "%2fetc"),
+            ("/a+b", "a+b"),
+            ("/a%3Fb%23c", "a?b#c"),
+            ("/a;b=c,d:e@f!$&'()*", "a;b=c,d:e@f!$&'()*"),
+            ("/...", "..."),
+            ("/..a/.b/c..", "..a/.b/c.."),
+            ("/%2e%2e%2e", "..."),
+            ("/.%61", ".a"),
+        ];
+        for (raw, expected) in cases {
+            assert_eq!(
+                RelativePath::parse(raw).unwrap().as_str(),
+                expected,
+                "{raw}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_path_without_escapes_is_borrowed() {
+        assert!(matches!(
+            RelativePath::parse("/a/b.c").unwrap().0,
+            Cow::Borrowed("a/b.c")
+        ));
+    }
+
+    #[test]
+    fn a_path_that_needs_repair_is_refused() {
+        let cases = [
+            ("/..", DotSegment),
+            ("/.", DotSegment),
+            ("/./a", DotSegment),
+            ("/a/..", DotSegment),
+            ("/a/../b", DotSegment),
+            ("/../outside/secret.txt", DotSegment),
+            ("/dir/../../outside/secret.txt", DotSegment),
+            ("/%2e%2e/outside/secret.txt", DotSegment),
+            ("/.%2e/outside/secret.txt", DotSegment),
+            ("/%2E./outside", DotSegment),
+            ("/cgi-bin/.%2e/.%2e/etc/passwd", DotSegment),
+            ("/..%2foutside%2fsecret.txt", Separator),
+            ("/dir%2findex.html", Separator),
+            ("/dir%2Findex.html", Separator),
+            ("/%2f", Separator),
+            ("/admin%5csecret.txt", Separator),
+            ("/admin%5Csecret.txt", Separator),
+            ("/admin\\secret.txt", Separator),
+            ("/..\\..\\x", Separator),
+            ("/t.bin%00", Control),
+            ("/t.bin%00.html", Control),
+            ("/a%0d%0ab", Control),
+            ("/a%1fb", Control),
+            ("/a%7fb", Control),
+            ("/a\tb", Control),
+            ("/a%", BadEscape),
+            ("/a%2", BadEscape),
+            ("/a%zz", BadEscape),
+            ("/a%+2", BadEscape),
+            ("/a%2 ", BadEscape),
+            ("/%u002e", BadEscape),
+            ("/%\u{e9}", BadEscape),
+            ("/%c0%ae%c0%ae/x", NotUtf8),
+            ("/%ff", NotUtf8),
+            ("/%c3", NotUtf8),
+            ("/%ed%a0%80", NotUtf8),
+            ("/%f5%80%80%80", NotUtf8),
+            ("/caf\u{e9}", NonAscii),
+            ("//", EmptySegment),
+            ("//dir", EmptySegment),
+            ("//evil.com/%2e%2e", EmptySegment),
+            ("/a//b", EmptySegment),
+            ("/a//", EmptySegment),
+        ];
+        for (raw, refusal) in cases {
+            assert_eq!(RelativePath::parse(raw), Err(refusal), "{raw}");
+        }
+    }
+
+    #[test]
+    fn names_longer_than_any_file_has_are_refused() {
+        let fits = format!("/{}", "a".repeat(MAX_SEGMENT));
+        assert!(RelativePath::parse(&fits).is_ok());
+        assert_eq!(RelativePath::parse(&format!("{fits}a")), Err(TooLong));
+        assert_eq!(RelativePath::parse(&format!("{fits}a/b")), Err(TooLong));
+        // The limit is on what is meant, not on how it is escaped.
+        let escaped = format!("/{}", "%61".repeat(MAX_SEGMENT));
+        assert!(RelativePath::parse(&escaped).is_ok());
+        let deep = "/abcdefg".repeat(MAX_PATH / 8);
+        assert!(RelativePath::parse(&deep).is_ok());
+        assert_eq!(RelativePath::parse(&format!("{deep}/ab")), Err(TooLong));
+    }
+
+    #[test]
+    fn a_refusal_is_a_bad_request_or_nothing_found() {
+        for refusal in [EmptySegment, TooLong] {
+            assert_eq!(refusal.status(), StatusCode::NOT_FOUND);
+        }
+        for refusal in [BadEscape, NotUtf8, Control, Separator, DotSegment, NonAscii] {
+            assert_eq!(refusal.status(), StatusCode::BAD_REQUEST);
+        }
+    }
+
+    #[test]
+    fn a_slash_at_the_end_asks_for_a_directory() {
+        for (raw, expected) in [
+            ("/", true),
+            ("/dir/", true),
+            ("/dir", false),
+            ("/dir/x", false),
+        ] {
+            assert_eq!(
+                RelativePath::parse(raw).unwrap().asks_for_directory(),
+                expected,
+                "{raw}"
+            );
+        }
+    }
+
+    #[test]
+    fn dotfiles_are_hidden_but_well_known_is_not() {
+        let cases = [
+            ("/", false),
+            ("/a.b/c.d", false),
+            ("/a./b", false),
+            ("/.env", true),
+            ("/.git/config", true),
+            ("/dir/.hidden/x", true),
+            ("/dir/.htaccess", true),
+            ("/%2eenv", true),
+            ("/...", true),
+            ("/.well-known", false),
+            ("/.well-known/", false),
+            ("/.well-known/acme-challenge/token", false),
+            ("/.well-known/.secret", true),
+            ("/.well-known/.well-known/x", true),
+            ("/.well-knownx/y", true),
+            ("/.Well-Known/x", true),
+            ("/dir/.well-known/x", true),
+        ];
+        for (raw, expected) in cases {
+            assert_eq!(
+                RelativePath::parse(raw).unwrap().is_hidden(),
+                expected,
+                "{raw}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_has_a_name_and_may_have_an_extension() {
+        let cases = [
+            ("/", None, None),
+            ("/dir/", None, None),
+            ("/dir/a.tar.gz", Some("a.tar.gz"), Some("gz")),
+            ("/a.b/c", Some("c"), None),
+            ("/a.", Some("a."), None),
+            ("/.env", Some(".env"), None),
+            ("/.env.local", Some(".env.local"), Some("local")),
+            ("/A.HTML", Some("A.HTML"), Some("HTML")),
+        ];
+        for (raw, name, extension) in cases {
+            let path = RelativePath::parse(raw).unwrap();
+            assert_eq!(
+                (path.file_name(), path.extension()),
+                (name, extension),
+                "{raw}"
+            );
+        }
+    }
+}

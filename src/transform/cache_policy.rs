@@ -111,12 +111,13 @@ struct Runs {
     longest_upper: usize,
     digits: usize,
     upper: usize,
-    /// A run of six or more digits, or one that begins with a year.
+    /// A run of six or more digits, or one that is a year.
     date: bool,
 }
 
 impl Runs {
     fn of(text: &[u8]) -> Self {
+        let is_year = |run: &[u8]| matches!(run, [b'1', b'9', _, _] | [b'2', b'0', _, _]);
         let class = |byte: &u8| (byte.is_ascii_digit(), byte.is_ascii_uppercase());
         let mut runs = Self::default();
         for run in text.chunk_by(|one, next| class(one) == class(next)) {
@@ -124,8 +125,7 @@ impl Runs {
             match class(&run[0]) {
                 (true, _) => {
                     runs.digits += run.len();
-                    runs.date |= run.len() >= 6
-                        || run.len() >= 4 && (run.starts_with(b"19") || run.starts_with(b"20"));
+                    runs.date |= run.len() >= 6 || is_year(run);
                 }
                 (_, true) => {
                     runs.upper += run.len();
@@ -135,5 +135,155 @@ impl Runs {
             }
         }
         runs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_bundlers_make_are_fingerprinted() {
+        let names = [
+            // webpack, Create React App, Rspack
+            "app.3f9a1c7b.js",
+            "main.8f3a1b2c.chunk.css",
+            "app.3f9a1c7b.min.js",
+            "runtime~main.a1b2c3d4e5f60718293a.js",
+            "d41d8cd9-8f00b204e9800998.js",
+            // Vite, Rollup, Astro, SvelteKit
+            "index-BkW3xQ2d.css",
+            "baz-B2H3sXNv.js",
+            "hoisted.D4x9Qw2e.js",
+            "index-legacy-DVoHNO1Y.js",
+            "logo-CnTrEDVP.svg",
+            // esbuild, Angular, Remix
+            "chunk-ABCDEF2G.js",
+            "main.3b5f2a1c9d8e7f60.js",
+            "root-JQ5XKZ7A.css",
+            // Rails, Django, Phoenix
+            "application-908e25f4bf641868d8683022a5b62f54.css",
+            "base.27e20196a850.css",
+            "app-0a0b4c8d2f6e1f3a5b7c9d8e7f6a5b4c.js",
+            "application-8f4bcf1d3a2e5c7b9d0f1a3c5e7b9d0f8f4bcf1d3a2e5c7b9d0f1a3c5e7b9d0f.js",
+            // Maps, fonts, images
+            "app.3f9a1c7b.js.map",
+            "index-BkW3xQ2d.css.map",
+            "inter_3f9a1c7b.woff2",
+            "hero.3F9A1C7B.avif",
+        ];
+        for name in names {
+            assert!(is_fingerprinted(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_people_make_are_not() {
+        let names = [
+            "",
+            ".",
+            "app",
+            "app.js",
+            ".js",
+            "3f9a1c7b.js",
+            ".3f9a1c7b.js",
+            "app.3f9a1c7b",
+            "app.3f9a1c7b.",
+            "a-.js",
+            // Versions, dates, numbers
+            "jquery-3.7.1.min.js",
+            "react-dom.production.min.js",
+            "index.production.js",
+            "report-20240131.pdf",
+            "photo-12345678.jpg",
+            "photo-20240131.jpg",
+            "photo-20240131a1.jpg",
+            "screenshot-20240131T101500Z.png",
+            "frame-12h30m15s.png",
+            "party-1dec2024.jpg",
+            "menu-cafe2024.jpg",
+            "IMG_20240131.jpg",
+            "holiday-DSCN2345.jpg",
+            "map-v20240131.js",
+            // Words
+            "some-description.html",
+            "bootstrap-grid.css",
+            "chapter_introduction.html",
+            "font-awesome.css",
+            "dashboard-settings.js",
+            "MyComponent.js",
+            "app-MyComponent.js",
+            "ui-DataGrid.js",
+            "ui-DOMUtils.js",
+            "docs-XmlToPdf.js",
+            "guide-Chapter12.css",
+            "photo-iPhone15.jpg",
+            "photo-iPhone15Pro.jpg",
+            "docs-K8sGuide.js",
+            "test-A11yTest.js",
+            "lang-I18nText.js",
+            "shot-Win11x64.png",
+            "clip-H264.mp4",
+            "setup-VERSION2.css",
+            "icon-facebook.svg",
+            "icon-deadbeef.svg",
+            "lib-base64url.js",
+            "crypto-sha256sum.js",
+            "logo-face2face.png",
+            "webfont-latin-ext.woff2",
+            "open-sans-v40-latin-regular.woff2",
+            // Identifiers
+            "avatar-550e8400-e29b-41d4-a716-44665544abcd.png",
+            "550e8400-e29b-41d4-a716-44665544abcd.png",
+            // Pages, documents, data
+            "index-BkW3xQ2d.html",
+            "page.3f9a1c7b.htm",
+            "report-3f9a1c7b.pdf",
+            "order-3f9a1c7b.json",
+            "notes-3f9a1c7b.txt",
+            "backup-3f9a1c7b.tar.gz",
+            // Not text that a bundler writes
+            "caf\u{e9}-3f9a1c7\u{e9}.js",
+            "app-3f9a 1c7b.js",
+        ];
+        for name in names {
+            assert!(!is_fingerprinted(name), "{name}");
+        }
+    }
+
+    /// How many of a thousand random hashes of this alphabet and length are seen for what they are.
+    fn recall(alphabet: &[u8], length: usize) -> usize {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = |below: usize| {
+            // xorshift64
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        let mut name = || {
+            let hash = (0..length).map(|_| char::from(alphabet[random(alphabet.len())]));
+            format!("index-{}.js", hash.collect::<String>())
+        };
+        (0..1000).filter(|_| is_fingerprinted(&name())).count()
+    }
+
+    #[test]
+    fn most_hashes_are_seen() {
+        let base62 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+        for (alphabet, length, least) in [
+            (&b"0123456789abcdef"[..], 8, 800),
+            (b"0123456789abcdef", 16, 990),
+            (b"0123456789abcdef", 20, 990),
+            (b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 8, 600),
+            (base62, 8, 550),
+        ] {
+            let seen = recall(alphabet, length);
+            assert!(
+                seen >= least,
+                "{seen} of 1000, {length} characters of {}",
+                alphabet.escape_ascii()
+            );
+        }
     }
 }

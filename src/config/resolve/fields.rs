@@ -11,7 +11,7 @@ use http::{
 use super::Judge;
 use crate::config::{
     Cors,
-    error::Problem,
+    error::{Problem, quoted},
     file::{Entries, Text},
 };
 
@@ -55,11 +55,9 @@ impl Judge<'_> {
                 continue;
             };
             if fields.iter().any(|(other, _)| *other == name) {
-                self.wrong(
-                    name_text,
-                    Problem::new(format!("the field `{name}` is set twice"))
-                        .help("join the values with a comma, or remove one of the two"),
-                );
+                let problem = Problem::new(format!("the field `{name}` is set twice"))
+                    .help("join the values with a comma, or remove one of the two");
+                self.wrong(name_text, problem);
             } else {
                 fields.push((name, value));
             }
@@ -70,7 +68,7 @@ impl Judge<'_> {
     fn field_name(&mut self, written: &Text) -> Option<HeaderName> {
         let text = written.get_ref();
         let Ok(name) = HeaderName::from_bytes(text.as_bytes()) else {
-            let problem = Problem::new(format!("`{text}` is not a field name"));
+            let problem = Problem::new(format!("{} is not a field name", quoted(text)));
             self.wrong(
                 written,
                 problem.help("a name is letters, digits and `-`, such as `X-Frame-Options`"),
@@ -103,6 +101,15 @@ impl Judge<'_> {
         self.located(written, value)
     }
 
+    pub(super) fn cache_control(&mut self, written: Option<&Text>) -> Option<HeaderValue> {
+        let value = self.field_value(written?)?;
+        if value.is_empty() {
+            let problem = Problem::new("`Cache-Control` cannot be empty");
+            self.wrong(written?, problem.help("remove it, or write `no-cache`"));
+        }
+        Some(value)
+    }
+
     pub(super) fn media_type(&mut self, written: &Text) -> Option<HeaderValue> {
         let text = written.get_ref();
         let essence = text.split(';').next().unwrap_or(text).trim_end();
@@ -111,7 +118,7 @@ impl Judge<'_> {
             .split_once('/')
             .is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
         {
-            let problem = Problem::new(format!("`{text}` is not a media type"));
+            let problem = Problem::new(format!("{} is not a media type", quoted(text)));
             self.wrong(
                 written,
                 problem.help("write a type and a subtype, such as `text/html; charset=utf-8`"),
@@ -128,7 +135,7 @@ impl Judge<'_> {
     ) -> Option<(String, HeaderValue)> {
         let text = extension.get_ref();
         if text.is_empty() || text.contains(['.', '/', '\\']) {
-            let problem = Problem::new(format!("`{text}` is not a file-name extension"));
+            let problem = Problem::new(format!("{} is not a file-name extension", quoted(text)));
             self.wrong(
                 extension,
                 problem.help("write what follows the last dot: `glb`, not `.glb`"),
@@ -160,7 +167,7 @@ impl Judge<'_> {
     /// An origin as browsers send it (RFC 6454 §6.2): compared byte by byte, it must have no path, and no port that its scheme implies.
     fn origin(&mut self, written: &Text) -> Option<HeaderValue> {
         let text = written.get_ref();
-        let wrong = |why: &str| Problem::new(format!("`{text}` is not an origin: {why}"));
+        let wrong = |why: &str| Problem::new(format!("{} is not an origin: {why}", quoted(text)));
         let judged = match text.split_once("://") {
             None => Err(wrong("the scheme is missing").help("write `https://example.com`")),
             Some((scheme, host)) => {

@@ -9,6 +9,7 @@ mod site;
 
 use std::{
     num::NonZeroUsize,
+    ops::Range,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -66,7 +67,7 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn listen(&mut self, written: &[Spanned<file::Listen>]) -> Vec<ListenAddress> {
-        let mut addresses = Vec::new();
+        let mut addresses: Vec<(ListenAddress, Range<usize>)> = Vec::new();
         for listen in written {
             let text = &listen.get_ref().address;
             let Some(address) = self.located(text, ListenAddress::parse(text.get_ref())) else {
@@ -78,20 +79,21 @@ impl Judge<'_> {
             };
             // Two listeners on port 0 are two free ports.
             let is_free_port = matches!(&address, ListenAddress::Tcp(tcp) if tcp.port() == 0);
-            if addresses.contains(&address) && !is_free_port {
-                self.wrong(
-                    text,
-                    Problem::new(format!("`{}` is listened on twice", text.get_ref()))
-                        .help("remove one of the two"),
-                );
-            } else {
-                addresses.push(address);
+            match addresses.iter().find(|(other, _)| *other == address) {
+                Some((_, first)) if !is_free_port => {
+                    let problem =
+                        Problem::new(format!("`{}` is listened on twice", text.get_ref()))
+                            .first(first.clone())
+                            .help("remove one of the two");
+                    self.wrong(text, problem);
+                }
+                _ => addresses.push((address, text.span())),
             }
         }
         if written.is_empty() {
-            addresses.push(ListenAddress::default());
+            return vec![ListenAddress::default()];
         }
-        addresses
+        addresses.into_iter().map(|(address, _)| address).collect()
     }
 
     fn workers(&mut self, written: &Number) -> Option<NonZeroUsize> {
@@ -232,7 +234,9 @@ impl Judge<'_> {
 
 /// The path made absolute, links left as they are: a docroot that is a link may be switched over while it is served.
 pub(super) fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // Without `/.` and a slash at the end.
+    path.components().collect()
 }
 
 /// Whether `path` is a folder; if not, what is there instead.

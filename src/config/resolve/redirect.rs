@@ -42,22 +42,17 @@ pub(super) fn judge_target(target: &str) -> Result<(), Problem> {
     }
 }
 
-/// What stands after `//`: a host that the client cannot choose or lengthen.
+/// What stands after `//`: a host that no link to us can choose. `{host}` is the one that the client reached us by.
 fn judge_authority(rest: &str) -> Result<(), &'static str> {
-    // `{path}` begins with a slash; `{host}` is the host that the client reached us by, alone or with a port.
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    // `{path}` begins with a slash.
     let end = rest.find("{path}").map_or(end, |path| path.min(end));
-    let authority = &rest[..end];
-    let literal = match authority.strip_prefix("{host}") {
-        Some(port) if port.is_empty() || port.starts_with(':') => port,
-        _ if authority.is_empty() || authority.starts_with(':') => {
-            return Err("the host is missing");
+    match &rest[..end] {
+        host if host.is_empty() || host.starts_with(':') => Err("the host is missing"),
+        host if host.contains("{rest}") => {
+            Err("what the client sends would become part of the host")
         }
-        _ => authority,
-    };
-    match literal {
-        _ if literal.contains('{') => Err("what the client sends would become part of the host"),
-        _ if literal.contains('@') => Err("a name or a password does not belong in it"),
+        host if host.contains('@') => Err("a name or a password does not belong in it"),
         _ => Ok(()),
     }
 }
@@ -84,7 +79,7 @@ pub(super) fn sample(target: &str, pattern: &PathPattern) -> Option<String> {
             format!("{}/sample", prefix.trim_end_matches('/')),
             "sample".to_owned(),
         ),
-        PathPattern::Ending(ending) => (format!("/sample{ending}"), String::new()),
+        PathPattern::Ending(ending) => (format!("/sample{ending}"), format!("sample{ending}")),
     };
     let path = match target.strip_prefix("http://{host}") {
         Some(path) => path,
@@ -122,6 +117,7 @@ mod tests {
             "https://example.com/{rest}",
             "https://{host}{path}",
             "https://{host}:8443{path}",
+            "https://www.{host}{path}",
             "http://example.com:81/x?y#z",
             "//cdn.example.com/{rest}",
             "/%7Bname%7D",

@@ -3,15 +3,16 @@
 //! 1. the path pattern, of which no two may be the same; 2. what the route does, one thing at most; 3. the keys that go with it;
 //! 4. redirects that would come back to the same route.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
-use toml::Spanned;
 
 use super::{Judge, redirect};
 use crate::{
     config::{
         RouteAction, RouteConfig,
-        error::Problem,
+        error::{Problem, quoted},
         file::{Number, Route, Text},
     },
     routing::PathPattern,
@@ -22,49 +23,50 @@ impl Judge<'_> {
     /// The routes of a site with these settings; `site_has_files`: whether it has a docroot of its own.
     pub(super) fn routes(
         &mut self,
-        written: &[Spanned<Route>],
+        written: &[Route],
         settings: &Settings,
         site_has_files: bool,
     ) -> Vec<RouteConfig> {
-        let mut routes: Vec<RouteConfig> = Vec::new();
+        let mut seen = Vec::new();
+        let mut routes: Vec<(RouteConfig, &Route)> = Vec::new();
         for route in written {
-            let Some(pattern) = self.pattern(route, &routes) else {
-                continue;
-            };
-            let route = route.get_ref();
-            let Some(action) = self.action(route, settings, site_has_files) else {
-                continue;
-            };
-            routes.push(RouteConfig {
-                strip_prefix: self.strip_prefix(route, &pattern),
-                cache_control: route
-                    .cache_control
-                    .as_ref()
-                    .and_then(|value| self.field_value(value)),
-                headers: self.fields(&route.headers),
-                pattern,
-                action,
-            });
+            let pattern = self.pattern(&route.path, &mut seen);
+            let action = self.action(route, settings, site_has_files);
+            let cache_control = self.cache_control(route.cache_control.as_ref());
+            let headers = self.fields(&route.headers);
+            if let (Some(pattern), Some(action)) = (pattern, action) {
+                let strip_prefix = self.strip_prefix(route, &pattern);
+                let resolved = RouteConfig {
+                    pattern,
+                    action,
+                    strip_prefix,
+                    cache_control,
+                    headers,
+                };
+                routes.push((resolved, route));
+            }
         }
-        self.no_redirect_onto_itself(written, &routes);
-        routes
+        self.no_redirect_onto_itself(&routes);
+        routes.into_iter().map(|(resolved, _)| resolved).collect()
     }
 
-    fn pattern(&mut self, route: &Spanned<Route>, others: &[RouteConfig]) -> Option<PathPattern> {
-        let written = &route.get_ref().path;
+    fn pattern(
+        &mut self,
+        written: &Text,
+        seen: &mut Vec<(PathPattern, Range<usize>)>,
+    ) -> Option<PathPattern> {
         let text = written.get_ref();
         let parsed = text.parse::<PathPattern>().map_err(|error| {
-            Problem::new(format!("`{text}` is not a path pattern: {error}"))
-                .help("write a prefix such as `/api/`, an exact path such as `=/robots.txt`, or an ending such as `*.php`")
+            Problem::new(format!("{} is not a path pattern: {error}", quoted(text)))
         });
         let pattern = self.located(written, parsed)?;
-        if others.iter().any(|other| other.pattern == pattern) {
-            let problem = Problem::new(format!("the path `{text}` has a route already"));
-            self.wrong(
-                written,
-                problem.help("join the two, or make one of them more exact"),
-            );
+        if let Some((_, first)) = seen.iter().find(|(other, _)| *other == pattern) {
+            let problem = Problem::new(format!("the path `{text}` has a route already"))
+                .first(first.clone())
+                .help("join the two, or make one of them more exact");
+            self.wrong(written, problem);
         }
+        seen.push((pattern.clone(), written.span()));
         Some(pattern)
     }
 
@@ -212,34 +214,22 @@ impl Judge<'_> {
     }
 
     /// A cheap look: the route that a sample of the redirect's own target would meet is the redirect itself.
-    fn no_redirect_onto_itself(&mut self, written: &[Spanned<Route>], routes: &[RouteConfig]) {
-        for route in routes {
-            let RouteAction::Redirect { to, .. } = &route.action else {
+    fn no_redirect_onto_itself(&mut self, routes: &[(RouteConfig, &Route)]) {
+        let patterns = || routes.iter().map(|(resolved, _)| &resolved.pattern);
+        for (resolved, written) in routes {
+            let Some(target) = &written.redirect else {
                 continue;
             };
-            let Some(path) = redirect::sample(to, &route.pattern) else {
+            let own = &resolved.pattern;
+            let Some(path) = redirect::sample(target.get_ref(), own) else {
                 continue;
             };
-            let met = routes
-                .iter()
-                .filter(|other| other.pattern.matches(&path))
-                .min_by(|a, b| a.pattern.cmp(&b.pattern));
-            if met.is_none_or(|met| met.pattern != route.pattern) {
-                continue;
-            }
-            let target = written
-                .iter()
-                .filter_map(|route| route.get_ref().redirect.as_ref())
-                .find(|target| target.get_ref() == to);
-            if let Some(target) = target {
+            if patterns().filter(|other| other.matches(&path)).min() == Some(own) {
                 let problem = Problem::new(format!(
-                    "this redirect leads back to its own route: `{path}` is matched by `{}`",
-                    route.pattern
+                    "this redirect leads back to its own route: `{path}` is matched by `{own}`"
                 ));
-                self.wrong(
-                    target,
-                    problem.help("make `path` more exact (`=/old`), or send the client elsewhere"),
-                );
+                let help = "make `path` more exact (`=/old`), or send the client elsewhere";
+                self.wrong(target, problem.help(help));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A site: its hosts, its static files, its routes.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use http::StatusCode;
 use toml::Spanned;
@@ -9,7 +9,7 @@ use super::Judge;
 use crate::{
     config::{
         SiteConfig,
-        error::{NOWHERE, Problem},
+        error::{NOWHERE, Problem, quoted},
         file::{Site, Text},
     },
     routing::HostPattern,
@@ -48,38 +48,39 @@ impl Judge<'_> {
 
     /// A host can lead to one site only.
     fn no_host_twice(&mut self, sites: &[Spanned<Site>]) {
-        let mut catch_all = false;
-        let mut seen: Vec<HostPattern> = Vec::new();
+        let mut seen: Vec<(HostPattern, Range<usize>)> = Vec::new();
         for site in sites {
             let hosts = &site.get_ref().hosts;
-            if hosts.is_empty() && std::mem::replace(&mut catch_all, true) {
-                let problem = Problem::new("two sites answer to every host");
-                self.wrong(
-                    site,
-                    problem.help("give this one `hosts = [\"example.com\"]`"),
-                );
+            if hosts.is_empty() {
+                self.host_once(&mut seen, HostPattern::Any, site);
             }
             for host in hosts {
                 // A host that cannot be read is told of with its site.
-                let Ok(pattern) = host.get_ref().parse::<HostPattern>() else {
+                let Ok(pattern) = host.get_ref().parse() else {
                     continue;
                 };
-                let repeated = match pattern {
-                    HostPattern::Any => std::mem::replace(&mut catch_all, true),
-                    _ => seen.contains(&pattern),
-                };
-                if repeated {
-                    let problem =
-                        Problem::new(format!("the host `{}` is named twice", host.get_ref()));
-                    self.wrong(
-                        host,
-                        problem.help("a host can lead to one site only: remove one of the two"),
-                    );
-                } else {
-                    seen.push(pattern);
-                }
+                self.host_once(&mut seen, pattern, host);
             }
         }
+    }
+
+    fn host_once<W>(
+        &mut self,
+        seen: &mut Vec<(HostPattern, Range<usize>)>,
+        pattern: HostPattern,
+        written: &Spanned<W>,
+    ) {
+        let Some((_, first)) = seen.iter().find(|(other, _)| *other == pattern) else {
+            seen.push((pattern, written.span()));
+            return;
+        };
+        let problem = match pattern {
+            HostPattern::Any => Problem::new("two sites answer to every host")
+                .help("give this one hosts of its own: `hosts = [\"example.com\"]`"),
+            _ => Problem::new(format!("the host `{pattern}` is named twice"))
+                .help("a host can lead to one site only: remove one of the two"),
+        };
+        self.wrong(written, problem.first(first.clone()));
     }
 
     fn site(&mut self, written: &Spanned<Site>) -> SiteConfig {
@@ -96,6 +97,10 @@ impl Judge<'_> {
                 problem.help("add `docroot = \"public\"`, or a [[site.route]]"),
             );
         }
+        let error_pages = self.error_pages(site);
+        if let Some(files) = &files {
+            warn_of_missing(files, &error_pages);
+        }
         SiteConfig {
             hosts: site
                 .hosts
@@ -103,22 +108,25 @@ impl Judge<'_> {
                 .filter_map(|host| self.host(host))
                 .collect(),
             routes: self.routes(&site.route, &settings, files.is_some()),
-            cache_control: site
-                .cache_control
-                .as_ref()
-                .and_then(|value| self.field_value(value)),
+            cache_control: self.cache_control(site.cache_control.as_ref()),
             headers: self.site_fields(&site.headers),
-            error_pages: self.error_pages(site),
+            error_pages,
             cors: site.cors.as_ref().and_then(|origins| self.cors(origins)),
             files,
         }
     }
 
     fn host(&mut self, written: &Text) -> Option<HostPattern> {
-        let parsed = written.get_ref().parse().map_err(|error| {
-            Problem::new(format!("`{}` is not a host: {error}", written.get_ref()))
-                .help("write a name without scheme, port and path: `example.com`, `*.example.com`, or `*` for any")
-        });
+        let text = written.get_ref();
+        let parsed = if text.contains('/') {
+            Err(
+                Problem::new(format!("`{text}` is not a host: it has a scheme or a path"))
+                    .help("write the name alone, such as `example.com`"),
+            )
+        } else {
+            text.parse()
+                .map_err(|error| Problem::new(format!("{} is not a host: {error}", quoted(text))))
+        };
         self.located(written, parsed)
     }
 
@@ -176,7 +184,7 @@ impl Judge<'_> {
     fn index(&mut self, written: &Text) -> Option<String> {
         let name = written.get_ref();
         if name.is_empty() || name.contains(['/', '\\', '\0']) || name == "." || name == ".." {
-            let problem = Problem::new(format!("`{name}` is not a file name"))
+            let problem = Problem::new(format!("{} is not a file name", quoted(name)))
                 .help("write a plain name, such as `index.html`");
             self.wrong(written, problem);
             return None;
@@ -220,7 +228,8 @@ impl Judge<'_> {
             let is_error =
                 |status: &StatusCode| status.is_client_error() || status.is_server_error();
             let Some(status) = status.filter(is_error) else {
-                let problem = Problem::new(format!("`{}` is not an error status", key.get_ref()));
+                let problem =
+                    Problem::new(format!("{} is not an error status", quoted(key.get_ref())));
                 self.wrong(
                     key,
                     problem.help("write a status from 400 to 599, such as `404`"),
@@ -244,8 +253,8 @@ impl Judge<'_> {
                 .any(|segment| matches!(segment, "" | "." | ".."))
         {
             let problem = Problem::new(format!(
-                "`{}` is not the path of a file in the docroot",
-                written.get_ref()
+                "{} is not the path of a file in the docroot",
+                quoted(written.get_ref())
             ));
             self.wrong(
                 written,
@@ -254,5 +263,29 @@ impl Judge<'_> {
             return None;
         }
         Some(path.to_owned())
+    }
+}
+
+/// Files that are named but not there may come later, so they are no error.
+fn warn_of_missing(files: &Settings, error_pages: &[(StatusCode, String)]) {
+    if !files.docroot.is_dir() {
+        return; // an error is told of it
+    }
+    for (status, page) in error_pages {
+        let path = files.docroot.join(page);
+        if !path.is_file() {
+            tracing::warn!(
+                "the page for status {status}, `{}`, does not exist: a short text stands in for it",
+                path.display()
+            );
+        }
+    }
+    if let Some(path) = files.fallback.as_ref().map(|file| files.docroot.join(file))
+        && !path.is_file()
+    {
+        tracing::warn!(
+            "the `spa` file `{}` does not exist: navigations are answered with 404",
+            path.display()
+        );
     }
 }

@@ -1,0 +1,84 @@
+//! The command line: one type a verb, one file a verb.
+//!
+//! Exit codes: 0, all went well, a stop by signal included; 1, something is wrong with the configuration, an address or the drain;
+//! 2, something is wrong with the command line (clap's); 128 + the signal's number, a second signal ended the drain.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+mod diagnostics;
+pub(crate) mod serve;
+mod signals;
+mod welcome;
+
+use std::{io, path::Path};
+
+use clap::{Parser, Subcommand};
+use daemun::ConfigError;
+
+/// The file that is read when it is there and nothing else is named.
+pub(crate) const CONFIG_FILE: &str = "daemun.toml";
+
+const EXAMPLES: &str = "\
+Examples:
+  daemun                        serve what `daemun.toml` says, else ./public, else this folder
+  daemun ./dist -l 3000         serve ./dist at http://127.0.0.1:3000/
+  daemun ./dist -l :3000        … and to the whole network
+  daemun ./dist --spa           … as a single-page application
+  daemun -c site.toml           serve what a configuration file says
+  daemun check -c site.toml     look for mistakes in it
+
+A folder with the name of a command is written with a dot and a slash: daemun ./check";
+
+/// A web server for static files: correct, safe by default, fast.
+#[derive(Debug, Parser)]
+#[command(
+    name = "daemun",
+    version,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    max_term_width = 100
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    serve: serve::ServeArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Serve a folder, or what a configuration file says; the same as no command
+    #[command(after_help = EXAMPLES)]
+    Serve(Box<serve::ServeArgs>),
+    /// Look for mistakes in a configuration file
+    Check(check::CheckArgs),
+    /// Print the completions for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+impl Args {
+    /// The verb; without one, it is `serve`.
+    pub(crate) fn verb(self) -> Verb {
+        self.verb
+            .unwrap_or_else(|| Verb::Serve(Box::new(self.serve)))
+    }
+}
+
+/// Prints what is wrong with the configuration. Problems in a file begin with its name, so that editors can jump to the place.
+fn report(error: &ConfigError, file: Option<&Path>) {
+    match file {
+        Some(_) => eprintln!("{error}"),
+        None => eprintln!("error: {error}"),
+    }
+}
+
+/// Writes to standard output; that nobody reads to the end (`| head`) is not an error.
+fn print(text: &[u8]) -> io::Result<()> {
+    use io::Write as _;
+    let mut out = io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}

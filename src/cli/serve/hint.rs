@@ -1,0 +1,36 @@
+//! Slips of the fingers that make something else into the root.
+
+use daemun::ListenAddress;
+
+use super::ServeArgs;
+
+/// What was likely meant by a root that is no folder.
+pub(super) fn hint(args: &ServeArgs) -> Option<String> {
+    let root = args.root.as_deref().filter(|root| !root.is_dir())?;
+    let word = root.to_str()?;
+    if args.spa.is_some() {
+        return Some(format!(
+            "the file of --spa follows an equals sign: --spa={word}"
+        ));
+    }
+    if !args.cors.is_empty() && word.contains("://") {
+        return Some(format!(
+            "the origin of --cors follows an equals sign: --cors={word}"
+        ));
+    }
+    if root.is_file()
+        && root
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+    {
+        return Some(format!("to read it as the configuration: daemun -c {word}"));
+    }
+    if word.parse::<ListenAddress>().is_ok() {
+        return Some(format!("to listen there: daemun -l {word}"));
+    }
+    let is_near = |verb: &&str| strsim::damerau_levenshtein(verb, word) <= 2;
+    let verb = ["serve", "check", "completions", "help"]
+        .into_iter()
+        .find(is_near)?;
+    Some(format!("for the command: daemun {verb}"))
+}

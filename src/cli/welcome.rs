@@ -1,0 +1,149 @@
+//! What is told at the start: what is served, and where it is to be found.
+//!
+//! A terminal gets something that a person likes to read; anything else gets one plain line for each listener, which scripts rely on:
+//! `listening on http://127.0.0.1:8080/`.
+
+use std::{
+    fmt::Write as _,
+    io::IsTerminal as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    path::Path,
+};
+
+use daemun::{Config, ListenAddress};
+
+/// Tells it on standard error: standard output is the access log's.
+pub(super) fn tell(config: &Config, addresses: &[ListenAddress], file: Option<&Path>) {
+    let terminal = std::io::stderr().is_terminal();
+    let has_color = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let text = if terminal {
+        friendly(config, addresses, file, has_color)
+    } else {
+        plain(config, addresses)
+    };
+    eprint!("{text}");
+}
+
+/// The URL for a person on this machine, if there is one.
+pub(super) fn local_url(addresses: &[ListenAddress]) -> Option<String> {
+    addresses.iter().find_map(|address| match address {
+        ListenAddress::Tcp(tcp) => Some(url(&host_to_open(tcp.ip()), tcp.port())),
+        ListenAddress::Unix(_) => None,
+    })
+}
+
+fn plain(config: &Config, addresses: &[ListenAddress]) -> String {
+    let mut text = String::new();
+    for docroot in config.docroots() {
+        let _ = writeln!(text, "serving {}", docroot.display());
+    }
+    for address in addresses {
+        let _ = match address {
+            ListenAddress::Tcp(tcp) => writeln!(text, "listening on http://{tcp}/"),
+            ListenAddress::Unix(_) => writeln!(text, "listening on {address}"),
+        };
+    }
+    text
+}
+
+fn friendly(
+    config: &Config,
+    addresses: &[ListenAddress],
+    file: Option<&Path>,
+    has_color: bool,
+) -> String {
+    let (bold, link, dim, off) = if has_color {
+        ("\x1b[1m", "\x1b[36m", "\x1b[2m", "\x1b[0m")
+    } else {
+        ("", "", "", "")
+    };
+    let mut text = format!(
+        "\n  {bold}Daemun{off} {dim}{}{off}\n\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    let mut line = |label: &str, value: &str, style: &str| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {label:<9}{style}{value}{off}");
+    };
+    if let Some(file) = file {
+        line(
+            "Config",
+            &format!("{} ({})", file.display(), config.summary()),
+            "",
+        );
+    }
+    for (position, docroot) in config.docroots().iter().enumerate() {
+        line(
+            if position == 0 { "Serving" } else { "" },
+            &docroot.display().to_string(),
+            "",
+        );
+    }
+    for address in addresses {
+        match address {
+            ListenAddress::Tcp(tcp) => {
+                for (label, host) in hosts(*tcp) {
+                    line(label, &url(&host, tcp.port()), link);
+                }
+            }
+            ListenAddress::Unix(path) => line("Socket", &path.display().to_string(), ""),
+        }
+    }
+    let _ = writeln!(text, "\n  {dim}Press Ctrl+C to stop{off}\n");
+    text
+}
+
+/// The hosts that lead to a listener, each with who can use it.
+fn hosts(address: SocketAddr) -> Vec<(&'static str, String)> {
+    let ip = address.ip();
+    if ip.is_loopback() {
+        return vec![("Local", host_to_open(ip))];
+    }
+    if !ip.is_unspecified() {
+        return vec![("Network", host_to_open(ip))];
+    }
+    let mut hosts = vec![("Local", "localhost".to_owned())];
+    match outgoing(ip.is_ipv6()) {
+        Some(outgoing) => hosts.push(("Network", host_to_open(outgoing))),
+        None => hosts.push(("Network", "every address of this machine".to_owned())),
+    }
+    hosts
+}
+
+/// The host to write in a URL. Browsers treat `localhost` as secure, and a person can remember it.
+fn host_to_open(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(Ipv4Addr::LOCALHOST | Ipv4Addr::UNSPECIFIED)
+        | IpAddr::V6(Ipv6Addr::UNSPECIFIED) => "localhost".to_owned(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+fn url(host: &str, port: u16) -> String {
+    match port {
+        80 => format!("http://{host}/"),
+        _ => format!("http://{host}:{port}/"),
+    }
+}
+
+/// The address that this machine would speak from to the rest of the world: the one that others in its network likely reach it by.
+/// Connecting a UDP socket sends nothing; the system only picks a route.
+fn outgoing(v6: bool) -> Option<IpAddr> {
+    // Addresses set aside for documentation (RFC 5737, RFC 3849): nobody is there.
+    let (any, somewhere): (SocketAddr, SocketAddr) = if v6 {
+        (
+            (Ipv6Addr::UNSPECIFIED, 0).into(),
+            (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), 9).into(),
+        )
+    } else {
+        (
+            (Ipv4Addr::UNSPECIFIED, 0).into(),
+            (Ipv4Addr::new(192, 0, 2, 1), 9).into(),
+        )
+    };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect(somewhere).ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    (!ip.is_unspecified() && !ip.is_loopback()).then_some(ip)
+}

@@ -1,0 +1,257 @@
+//! What the parsers of foreign input promise, whatever the input: `proptest` asks on every test run, `cargo fuzz` (in
+//! `fuzz/`) for as long as it is let. No part of the library: it is compiled for these two only.
+
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "to panic is how these functions answer"
+)]
+
+use http::header::{ACCEPT_ENCODING, IF_NONE_MATCH, RANGE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::header::accept_encoding::{CodingSet, ContentCoding, negotiate};
+use crate::header::entity_tag::{EntityTag, EntityTagList};
+use crate::header::host::Host;
+use crate::header::range::{ByteRange, RangeSet, resolve};
+use crate::static_files::path::RelativePath;
+
+/// A path is inside the docroot, made of names, and decoded exactly once.
+pub fn path(input: &[u8]) {
+    let Ok(raw) = str::from_utf8(input) else {
+        return;
+    };
+    let Ok(path) = RelativePath::parse(raw) else {
+        return;
+    };
+
+    let relative = raw.strip_prefix('/').unwrap_or(raw);
+    assert_eq!(
+        path.as_str().as_bytes(),
+        decode(relative.as_bytes()),
+        "decoded exactly once"
+    );
+    assert!(
+        !path.as_str().starts_with('/') && !path.as_str().contains("//"),
+        "an empty segment"
+    );
+    assert!(
+        path.as_str()
+            .split('/')
+            .all(|segment| segment != "." && segment != ".."),
+        "a dot segment"
+    );
+    assert!(
+        !path
+            .as_str()
+            .contains(|char: char| char == '\\' || char.is_ascii_control())
+    );
+    assert_eq!(
+        path.as_str().matches('/').count(),
+        relative.matches('/').count(),
+        "an escaped slash"
+    );
+
+    assert_eq!(path.asks_for_directory(), path.file_name().is_none());
+    if let Some(extension) = path.extension() {
+        assert!(
+            path.file_name()
+                .is_some_and(|name| name.len() > extension.len() + 1 && name.ends_with(extension))
+        );
+    }
+}
+
+/// Ranges are within the representation, apart from each other, and never more than one copy of it. The first eight bytes
+/// are the complete length.
+pub fn range(input: &[u8]) {
+    let Some((length, value)) = input.split_first_chunk() else {
+        return;
+    };
+    let complete_length = u64::from_le_bytes(*length);
+    let Some(headers) = headers(&RANGE, value) else {
+        return;
+    };
+
+    let ranges = match resolve(&headers, complete_length) {
+        RangeSet::Whole | RangeSet::Unsatisfiable => return,
+        RangeSet::Single(range) => vec![range],
+        RangeSet::Multiple(ranges) => ranges,
+    };
+    assert!(
+        ranges
+            .iter()
+            .all(|range| range.start < range.end && range.end <= complete_length)
+    );
+    assert!(ranges.iter().copied().map(ByteRange::length).sum::<u64>() <= complete_length);
+    let mut sorted = ranges;
+    sorted.sort_by_key(|range| range.start);
+    assert!(
+        sorted.is_sorted_by(|one, next| one.end < next.start),
+        "apart from each other"
+    );
+}
+
+/// What matches strongly matches weakly, nothing matches that is not in the list, and our own tag alone always does. The
+/// first byte is the length of our own tag, which follows it; then comes the list.
+pub fn entity_tag(input: &[u8]) {
+    let Some((&length, rest)) = input.split_first() else {
+        return;
+    };
+    let Some((opaque, list)) = rest.split_at_checked(usize::from(length)) else {
+        return;
+    };
+    let opaque: String = opaque
+        .iter()
+        .filter(|byte| byte.is_ascii_alphanumeric())
+        .copied()
+        .map(char::from)
+        .collect();
+    let (strong, weak) = (EntityTag::strong(&opaque), EntityTag::weak(&opaque));
+    assert_eq!(strong.to_weak(), weak);
+
+    for own in [&strong, &weak] {
+        let headers = HeaderMap::from_iter([(IF_NONE_MATCH, own.as_value().clone())]);
+        let alone = EntityTagList::parse(&headers, &IF_NONE_MATCH).expect("the field is present");
+        assert!(alone.contains(|tag| own.weak_eq(tag)));
+        assert_eq!(alone.contains(|tag| own.strong_eq(tag)), !own.is_weak());
+    }
+
+    let Some(headers) = headers(&IF_NONE_MATCH, list) else {
+        return;
+    };
+    let Some(parsed) = EntityTagList::parse(&headers, &IF_NONE_MATCH) else {
+        return;
+    };
+    if matches!(parsed, EntityTagList::Any) {
+        return;
+    }
+    let (strongly, weakly) = (
+        parsed.contains(|tag| strong.strong_eq(tag)),
+        parsed.contains(|tag| strong.weak_eq(tag)),
+    );
+    assert!(weakly || !strongly);
+    assert_eq!(weakly, parsed.contains(|tag| weak.weak_eq(tag)));
+    assert!(!parsed.contains(|tag| weak.strong_eq(tag)));
+    let sent = strong.as_value().as_bytes();
+    assert!(!weakly || list.windows(sent.len()).any(|window| window == sent));
+}
+
+/// The coding that is sent is on offer, and was not refused. The first byte is the set on offer.
+pub fn accept_encoding(input: &[u8]) {
+    let Some((&bits, value)) = input.split_first() else {
+        return;
+    };
+    let offered: CodingSet = (0..)
+        .zip(ContentCoding::CODED)
+        .filter(|(bit, _)| bits >> bit & 1 == 1)
+        .map(|(_, coding)| coding)
+        .collect();
+    let Some(headers) = headers(&ACCEPT_ENCODING, value) else {
+        return;
+    };
+
+    let sent = negotiate(&headers, offered);
+    if sent == ContentCoding::Identity {
+        return;
+    }
+    assert!(offered.contains(sent));
+    // A reading of its own: letters only, without white space.
+    let text: String = value
+        .iter()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .map(|&byte| char::from(byte.to_ascii_lowercase()))
+        .collect();
+    let mut all = value.split(|byte| b"\n,".contains(byte)).map(|member| {
+        member
+            .iter()
+            .filter(|byte| !byte.is_ascii_whitespace())
+            .map(|&byte| char::from(byte.to_ascii_lowercase()))
+            .collect::<String>()
+    });
+    assert!(all.all(|member| member != format!("{};q=0", sent.as_str())
+        && member != format!("{};q=0.000", sent.as_str())));
+    assert!(text.contains(sent.as_str()) || text.contains('*'));
+}
+
+/// A host is in lower case, has no character that a URI or a log could stumble over, and reads the same the next time.
+pub fn host(input: &[u8]) {
+    let Ok(host) = Host::parse(input) else { return };
+    let name = host.name();
+    assert!(!name.is_empty() && name.len() <= 253);
+    assert!(name.bytes().all(|byte| byte.is_ascii_lowercase()
+        || byte.is_ascii_digit()
+        || b"-_.:[]".contains(&byte)));
+    assert!(!name.starts_with('.') && !name.ends_with('.') && !name.contains(".."));
+    assert_eq!(
+        name.contains(':'),
+        name.starts_with('[') && name.ends_with(']')
+    );
+    assert_ne!(host.port(), Some(0));
+
+    let again = Host::parse(name.as_bytes()).expect("a name is a host");
+    assert_eq!((again.name(), again.port()), (name, None));
+}
+
+/// One field of one line or, at each line feed, more; `None` when no message could carry it.
+fn headers(name: &HeaderName, value: &[u8]) -> Option<HeaderMap> {
+    let lines = value.split(|&byte| byte == b'\n');
+    lines
+        .map(|line| Some((name.clone(), HeaderValue::from_bytes(line).ok()?)))
+        .collect()
+}
+
+/// The plainest way to decode escapes.
+fn decode(path: &[u8]) -> Vec<u8> {
+    let Some(place) = path.iter().position(|&byte| byte == b'%') else {
+        return path.to_vec();
+    };
+    let digits = str::from_utf8(&path[place + 1..place + 3]).expect("the digits of an escape");
+    let byte = u8::from_str_radix(digits, 16).expect("the digits of an escape");
+    [&path[..place], &[byte], &decode(&path[place + 3..])].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    /// Any bytes at all, and bytes that look right at the first glance.
+    fn like(pattern: &'static str) -> impl Strategy<Value = Vec<u8>> {
+        let close = proptest::string::bytes_regex(pattern).expect("a valid pattern");
+        prop_oneof![1 => any::<Vec<u8>>(), 9 => close]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn path(input in like(r"(/|[a-z.]{0,3}|%2[eEfF5]|%5[cC]|%c3%a9|%[0-9a-f]{2}|%|\.|\\)*")) {
+            super::path(&input);
+        }
+
+        #[test]
+        fn range(
+            length in prop_oneof![0..2000_u64, any::<u64>()],
+            value in like(r"(bytes|BYTES|items)=(([0-9]{0,4}|[0-9]{18,21})-([0-9]{0,4}|[0-9]{18,21})[, ]{1,2}){0,12}[0-9]{0,3}-[0-9]{0,4}"),
+        ) {
+            super::range(&[&length.to_le_bytes()[..], &value].concat());
+        }
+
+        #[test]
+        fn entity_tag(opaque in "[ab]{1,2}", list in like(r#"(((W/)?"[ab,W/ \\]{0,2}"|\*|x|)[ ,\n\t]{0,2}){0,6}"#)) {
+            let length = [u8::try_from(opaque.len()).unwrap()];
+            super::entity_tag(&[&length[..], opaque.as_bytes(), &list].concat());
+        }
+
+        #[test]
+        fn accept_encoding(
+            offered in 0..8_u8,
+            value in like(r"((gzip|x-gzip|BR|br|zstd|identity|\*|foo)( ?; ?[qQ]=(0|1|0\.[0-9]{0,4}|1\.0{0,3}|2))?[, \n]{1,2}){0,6}"),
+        ) {
+            super::accept_encoding(&[&[offered][..], &value].concat());
+        }
+
+        #[test]
+        fn host(value in like(r"([a-zA-Z0-9_-]{0,3}\.?|\[[0-9a-f:]{0,9}\]|[@/, %]){0,4}(:[0-9]{0,6})?")) {
+            super::host(&value);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! A client that sends bytes as they stand and takes responses apart without mercy.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::response::{Framing, Head, Response};
+use super::server::request;
+
+/// The most that any single step of a test waits for the server.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A response that this client is not ready to hold in memory is a bug of the test or of the server.
+const LARGEST_BODY: usize = 96 << 20;
+
+pub(crate) struct Client {
+    stream: TcpStream,
+    /// Bytes received and not yet taken.
+    buffer: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts");
+        Self::over(stream)
+    }
+
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, buffer: Vec::new() }
+    }
+
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Sends bytes as they stand. A server may answer and close before it has read them all: that shows when the answer is read.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        match self.stream.write_all(bytes.as_ref()) {
+            Err(error) if !is_disconnect(&error) => panic!("sending: {error}"),
+            _ => {}
+        }
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn shut_write(&mut self) {
+        self.stream.shutdown(Shutdown::Write).ok();
+    }
+
+    /// Sends one request and reads its response; the connection stays as the server leaves it.
+    #[track_caller]
+    pub(crate) fn exchange(&mut self, request: impl AsRef<[u8]>) -> Response {
+        let request = request.as_ref();
+        self.send(request);
+        self.read(request)
+    }
+
+    #[track_caller]
+    pub(crate) fn get(&mut self, target: &str, fields: &[&str]) -> Response {
+        self.exchange(request("GET", target, fields))
+    }
+
+    #[track_caller]
+    pub(crate) fn head(&mut self, target: &str, fields: &[&str]) -> Response {
+        self.exchange(request("HEAD", target, fields))
+    }
+
+    /// Reads the response to this request, interim ones (1xx) included, and checks it.
+    #[track_caller]
+    pub(crate) fn read(&mut self, request: impl AsRef<[u8]>) -> Response {
+        match self.try_read(request.as_ref()) {
+            Ok(response) => response,
+            Err(reason) => panic!("{reason}\nsent: {}", request.as_ref().escape_ascii()),
+        }
+    }
+
+    /// The same; a response that the connection cut short is an `Err` that says how.
+    #[track_caller]
+    pub(crate) fn try_read(&mut self, request: &[u8]) -> Result<Response, String> {
+        let head = self.try_read_head(request)?;
+        let body = match head.framing() {
+            Framing::None => Vec::new(),
+            Framing::Length(length) => {
+                assert!(length <= LARGEST_BODY as u64, "a body of {length} bytes is read in pieces: {head:?}");
+                self.take(usize::try_from(length).expect("fits")).map_err(|error| format!("{error} in the body of {head:?}"))?
+            }
+            Framing::Chunked => self.read_chunks().map_err(|error| format!("{error} in the chunks of {head:?}"))?,
+            Framing::UntilClose => self.read_to_end(),
+        };
+        let response = Response { head, body };
+        response.check();
+        Ok(response)
+    }
+
+    #[track_caller]
+    pub(crate) fn read_head(&mut self, request: impl AsRef<[u8]>) -> Head {
+        self.try_read_head(request.as_ref()).unwrap_or_else(|reason| panic!("{reason}"))
+    }
+
+    /// Reads up to the empty line; the body is the caller's.
+    pub(crate) fn try_read_head(&mut self, request: &[u8]) -> Result<Head, String> {
+        let end = loop {
+            if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            if self.fill()? == 0 {
+                return Err(format!("the connection ended in the head, after: {}", self.buffer.escape_ascii()));
+            }
+        };
+        let text: Vec<u8> = self.buffer.drain(..end).collect();
+        Ok(Head::parse(&text, request))
+    }
+
+    /// Up to `limit` bytes of what comes next; an empty answer is the end of the connection.
+    pub(crate) fn read_some(&mut self, limit: usize) -> Vec<u8> {
+        if self.buffer.is_empty() {
+            self.fill().unwrap_or_else(|reason| panic!("{reason}"));
+        }
+        let taken = self.buffer.len().min(limit);
+        self.buffer.drain(..taken).collect()
+    }
+
+    /// Takes what the server still sends, until it ends the connection, and keeps none of it: the number of bytes.
+    pub(crate) fn count_to_end(&mut self) -> u64 {
+        let mut count = 0;
+        loop {
+            let piece = self.read_some(usize::MAX);
+            if piece.is_empty() {
+                return count;
+            }
+            count += piece.len() as u64;
+        }
+    }
+
+    /// Everything until the server ends the connection.
+    pub(crate) fn read_to_end(&mut self) -> Vec<u8> {
+        let mut all = Vec::new();
+        loop {
+            let piece = self.read_some(usize::MAX);
+            if piece.is_empty() {
+                return all;
+            }
+            all.extend_from_slice(&piece);
+            assert!(all.len() <= LARGEST_BODY, "the server sends without end");
+        }
+    }
+
+    /// Says goodbye and sees the server do the same, without a byte beyond the responses read so far.
+    #[track_caller]
+    pub(crate) fn finish(mut self) {
+        self.shut_write();
+        self.expect_close();
+    }
+
+    /// Waits for the server to end the connection, without a byte beyond the responses read so far.
+    #[track_caller]
+    pub(crate) fn expect_close(&mut self) {
+        let rest = self.read_to_end();
+        assert!(rest.is_empty(), "bytes beyond the response: {}", rest.escape_ascii());
+    }
+
+    /// True when the server has closed or reset this connection, without waiting for it.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        self.stream.set_nonblocking(true).unwrap();
+        let closed = match self.stream.peek(&mut [0]) {
+            Ok(read) => read == 0,
+            Err(error) => is_disconnect(&error),
+        };
+        self.stream.set_nonblocking(false).unwrap();
+        closed
+    }
+
+    fn read_chunks(&mut self) -> Result<Vec<u8>, String> {
+        let mut body = Vec::new();
+        loop {
+            let line = self.take_line()?;
+            let size = usize::from_str_radix(&line, 16).map_err(|_| format!("a chunk size of {line:?}"))?;
+            if size == 0 {
+                // No trailer section is expected of a file server.
+                let line = self.take_line()?;
+                return if line.is_empty() { Ok(body) } else { Err(format!("a trailer: {line:?}")) };
+            }
+            body.extend(self.take(size)?);
+            if !self.take_line()?.is_empty() {
+                return Err("a chunk longer than it said".to_owned());
+            }
+        }
+    }
+
+    fn take_line(&mut self) -> Result<String, String> {
+        loop {
+            if let Some(end) = self.buffer.windows(2).position(|window| window == b"\r\n") {
+                let line: Vec<u8> = self.buffer.drain(..end + 2).collect();
+                return String::from_utf8(line[..end].to_vec()).map_err(|error| error.to_string());
+            }
+            if self.fill()? == 0 {
+                return Err("the connection ended".to_owned());
+            }
+        }
+    }
+
+    fn take(&mut self, count: usize) -> Result<Vec<u8>, String> {
+        while self.buffer.len() < count {
+            if self.fill()? == 0 {
+                return Err(format!("the connection ended after {} of {count} bytes", self.buffer.len()));
+            }
+        }
+        Ok(self.buffer.drain(..count).collect())
+    }
+
+    /// Reads once: 0 is the end, orderly or not.
+    fn fill(&mut self) -> Result<usize, String> {
+        let mut piece = [0; 64 << 10];
+        match self.stream.read(&mut piece) {
+            Ok(read) => {
+                self.buffer.extend_from_slice(&piece[..read]);
+                Ok(read)
+            }
+            Err(error) if is_disconnect(&error) => Ok(0),
+            Err(error) => Err(format!("reading: {error}, after: {}", self.buffer.escape_ascii())),
+        }
+    }
+}
+
+fn is_disconnect(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted)
+}

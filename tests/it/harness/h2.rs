@@ -1,0 +1,148 @@
+//! As much of HTTP/2 as a test needs: a preface, one HEADERS frame, and the frames that come back (RFC 9113, RFC 7541).
+
+use super::client::Client;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const END_STREAM: u8 = 0x1;
+const END_HEADERS: u8 = 0x4;
+const ACK: u8 = 0x1;
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+
+pub(crate) struct H2Client {
+    client: Client,
+    next_stream: u32,
+    buffer: Vec<u8>,
+}
+
+/// What became of one stream.
+#[derive(Debug, PartialEq)]
+pub(crate) enum H2Outcome {
+    Response { status: u16, body: Vec<u8> },
+    Reset(u32),
+    GoAway(u32),
+}
+
+struct Frame {
+    kind: u8,
+    flags: u8,
+    stream: u32,
+    payload: Vec<u8>,
+}
+
+impl H2Client {
+    /// Prior knowledge: the preface goes first, without an upgrade.
+    pub(crate) fn over(mut client: Client) -> Self {
+        client.send(PREFACE);
+        let mut this = Self { client, next_stream: 1, buffer: Vec::new() };
+        this.send_frame(SETTINGS, 0, 0, &[]);
+        this
+    }
+
+    /// Sends the pseudo-fields and fields as given, in this order, and reads what comes of it.
+    pub(crate) fn exchange(&mut self, fields: &[(&str, &str)]) -> H2Outcome {
+        let stream = self.next_stream;
+        self.next_stream += 2;
+        let mut block = Vec::new();
+        for (name, value) in fields {
+            // A literal without indexing, name and value without Huffman (RFC 7541 §6.2.2).
+            block.push(0);
+            for text in [name, value] {
+                block.push(u8::try_from(text.len()).ok().filter(|length| *length < 127).expect("a short string"));
+                block.extend_from_slice(text.as_bytes());
+            }
+        }
+        self.send_frame(HEADERS, END_STREAM | END_HEADERS, stream, &block);
+        self.read_outcome(stream)
+    }
+
+    pub(crate) fn get(&mut self, path: &str) -> H2Outcome {
+        self.exchange(&[(":method", "GET"), (":scheme", "http"), (":authority", "localhost"), (":path", path)])
+    }
+
+    fn read_outcome(&mut self, stream: u32) -> H2Outcome {
+        let (mut status, mut body) = (0, Vec::new());
+        loop {
+            let frame = self.read_frame();
+            match frame.kind {
+                SETTINGS if frame.flags & ACK == 0 => self.send_frame(SETTINGS, ACK, 0, &[]),
+                GOAWAY => return H2Outcome::GoAway(number(&frame.payload[4..8])),
+                RST_STREAM if frame.stream == stream => return H2Outcome::Reset(number(&frame.payload)),
+                HEADERS if frame.stream == stream => status = status_of(&frame.payload),
+                DATA if frame.stream == stream => body.extend_from_slice(&frame.payload),
+                _ => continue,
+            }
+            if matches!(frame.kind, HEADERS | DATA) && frame.stream == stream && frame.flags & END_STREAM != 0 {
+                return H2Outcome::Response { status, body };
+            }
+        }
+    }
+
+    fn send_frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        let length = u32::try_from(payload.len()).expect("a small frame").to_be_bytes();
+        let mut frame = vec![length[1], length[2], length[3], kind, flags];
+        frame.extend_from_slice(&stream.to_be_bytes());
+        frame.extend_from_slice(payload);
+        self.client.send(frame);
+    }
+
+    fn read_frame(&mut self) -> Frame {
+        let head = self.take(9);
+        let length = number(&[0, head[0], head[1], head[2]]);
+        let payload = self.take(length as usize);
+        Frame { kind: head[3], flags: head[4], stream: number(&head[5..9]) & 0x7fff_ffff, payload }
+    }
+
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        while self.buffer.len() < count {
+            let piece = self.client.read_some(usize::MAX);
+            assert!(!piece.is_empty(), "the connection ended between frames");
+            self.buffer.extend(piece);
+        }
+        self.buffer.drain(..count).collect()
+    }
+}
+
+fn number(bytes: &[u8]) -> u32 {
+    u32::from_be_bytes(bytes[..4].try_into().expect("four bytes"))
+}
+
+/// The first field of a response is its status: one of the seven of the static table, or that name with a literal value (RFC 7541 App. A).
+fn status_of(block: &[u8]) -> u16 {
+    // A size update of the dynamic table may come first (§4.2).
+    let block = if block[0] & 0xe0 == 0x20 { &block[1..] } else { block };
+    let indexed = [200, 204, 206, 304, 400, 404, 500];
+    match block[0] {
+        index @ 0x88..=0x8e => indexed[usize::from(index - 0x88)],
+        // A literal value of a few digits, plain or in Huffman's code for digits (App. B).
+        _ if block[1] & 0x80 == 0 => {
+            let text = &block[2..2 + usize::from(block[1])];
+            std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).expect("a status")
+        }
+        _ => huffman_digits(&block[2..2 + usize::from(block[1] & 0x7f)]),
+    }
+}
+
+/// `0`, `1`, `2` are five bits long, `3` to `9` six (RFC 7541 App. B).
+fn huffman_digits(code: &[u8]) -> u16 {
+    let bits: Vec<u8> = code.iter().flat_map(|byte| (0..8).rev().map(move |shift| byte >> shift & 1)).collect();
+    let take = |from: usize, count: usize| bits[from..from + count].iter().fold(0, |value, bit| value << 1 | u16::from(*bit));
+    let (mut at, mut status) = (0, 0);
+    for _ in 0..3 {
+        let digit = match take(at, 5) {
+            short @ 0..=2 => {
+                at += 5;
+                short
+            }
+            _ => {
+                at += 6;
+                take(at - 6, 6) - 0x19 + 3
+            }
+        };
+        status = status * 10 + digit;
+    }
+    status
+}

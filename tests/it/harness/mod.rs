@@ -1,0 +1,33 @@
+//! A real server on a port of its own, and a client that sees every byte.
+
+mod check;
+mod client;
+mod docroot;
+mod h2;
+mod multipart;
+mod response;
+mod server;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use client::{Client, PATIENCE};
+pub(crate) use docroot::{
+    A_JS, A_JS_BR, A_JS_GZ, A_JS_GZ_LEVEL_1, A_JS_ZST, Docroot, OTHER_JS, OTHER_JS_GZ, PUBLISHED, PUBLISHED_DATE,
+    SECRET, pattern,
+};
+pub(crate) use h2::{H2Client, H2Outcome};
+pub(crate) use multipart::{Part, parts};
+pub(crate) use response::Response;
+pub(crate) use server::{TestServer, request};
+
+/// Asks again and again until `holds` says yes; false when [`PATIENCE`] has run out.
+pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if holds() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    holds()
+}

@@ -1,0 +1,34 @@
+//! What the server says over the wire: a real one on a port of its own, raw bytes in, raw bytes out.
+//!
+//! A module for each part of the rules; a test's name states its rule. Every response that a test reads is
+//! also held against the rules that hold for all of them (`harness/check.rs`).
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod harness;
+
+mod access_log;
+mod cache_policy;
+mod concurrency;
+mod connection;
+mod containment;
+mod cors;
+mod descriptors;
+mod drain;
+mod error_pages;
+mod framing;
+mod freshness;
+mod if_range;
+mod integrity;
+mod large_files;
+mod listing;
+mod media_types;
+mod methods;
+mod negotiation;
+mod paths;
+mod preconditions;
+mod ranges;
+mod request_checks;
+mod routes;
+mod spa;
+mod virtual_hosts;

@@ -61,4 +61,3 @@ pub use server::{Listener, ServeError, Server, router};
 pub use static_files::body::Body;
 pub use static_files::service::StaticFiles;
 pub use static_files::settings::SymlinkPolicy;
-

@@ -69,13 +69,23 @@ pub(crate) struct SidecarNotes(AtomicU64);
 
 impl Representation {
     /// Reads and hashes a file; slow, so not for a worker.
-    pub(crate) fn read(path: &str, mut open: OpenFile, media_type: HeaderValue) -> io::Result<Self> {
+    pub(crate) fn read(
+        path: &str,
+        mut open: OpenFile,
+        media_type: HeaderValue,
+    ) -> io::Result<Self> {
         loop {
             let bytes = read_whole(&open.file, open.stamp.size)?;
             let after = open.stamp_now()?;
             if after == open.stamp && bytes.len() as u64 == after.size {
                 let entity_tag = EntityTag::strong(&content_tag(&bytes));
-                return Ok(Self::new(path, open.stamp, Content::Memory(bytes), entity_tag, media_type));
+                return Ok(Self::new(
+                    path,
+                    open.stamp,
+                    Content::Memory(bytes),
+                    entity_tag,
+                    media_type,
+                ));
             }
             // Written to while it was read: what was read may be a mixture. Begin again, for as long as that goes on.
             std::thread::sleep(Duration::from_millis(1));
@@ -171,12 +181,20 @@ impl Representation {
 
     /// The descriptor to stream from: the one in use, or a new one; `None` when the file is not the one described any more.
     pub(crate) fn descriptor(&self, docroot: &Docroot) -> io::Result<Option<Arc<OpenFile>>> {
-        let Content::File(shared) = &self.content else { return Ok(None) };
-        let held = shared.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        let Content::File(shared) = &self.content else {
+            return Ok(None);
+        };
+        let held = shared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .upgrade();
         if let Some(open) = held {
             return Ok(Some(open));
         }
-        let Some(open) = docroot.open(&self.path)?.filter(|open| open.stamp == self.stamp) else {
+        let Some(open) = docroot
+            .open(&self.path)?
+            .filter(|open| open.stamp == self.stamp)
+        else {
             return Ok(None);
         };
         let open = Arc::new(open);
@@ -190,7 +208,11 @@ impl LastModified {
         let value = http_date::format(modified);
         // What was sent is what comes back: compare in the same whole seconds.
         let time = http_date::parse(value.as_bytes()).unwrap_or(modified);
-        Self { time, value, is_early: time > SystemTime::now() }
+        Self {
+            time,
+            value,
+            is_early: time > SystemTime::now(),
+        }
     }
 }
 
@@ -207,7 +229,8 @@ impl SidecarNotes {
     }
 
     pub(crate) fn write(&self, bits: u8) {
-        self.0.store((uptime_millis() << 8) | u64::from(bits), Ordering::Relaxed);
+        self.0
+            .store((uptime_millis() << 8) | u64::from(bits), Ordering::Relaxed);
     }
 
     pub(crate) fn forget(&self) {
@@ -239,5 +262,7 @@ fn content_tag(bytes: &[u8]) -> String {
 fn uptime_millis() -> u64 {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     let start = START.get_or_init(Instant::now);
-    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    u64::try_from(start.elapsed().as_millis())
+        .unwrap_or(u64::MAX)
+        .saturating_add(1)
 }

@@ -20,6 +20,13 @@ impl EntityTag {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn weak(opaque: &str) -> Self {
+        Self {
+            value: quote("W/", opaque),
+            weak: true,
+        }
+    }
 
     /// The same tag, promising less.
     pub(crate) fn to_weak(&self) -> Self {

@@ -1,7 +1,7 @@
 //! Step 1: what must hold of every request, whatever it asks for.
 
 use http::request::Parts;
-use http::{Method, Version, header};
+use http::{HeaderValue, Method, Version, header};
 
 use crate::header::host::Host;
 use crate::rejection::Rejection;
@@ -12,8 +12,10 @@ pub(super) fn check(request: &Parts) -> Result<Option<Host<'_>>, Rejection> {
     if request.version <= Version::HTTP_11 {
         check_framing(request)?;
     }
-    if let Some(expect) = request.headers.get(header::EXPECT)
-        && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
+    let expectations = request.headers.get_all(header::EXPECT).iter();
+    if !expectations
+        .map(HeaderValue::as_bytes)
+        .all(|expectation| expectation.eq_ignore_ascii_case(b"100-continue"))
     {
         return Err(Rejection::EXPECTATION);
     }
@@ -76,12 +78,17 @@ fn host(request: &Parts) -> Result<Option<Host<'_>>, Rejection> {
     let field = field
         .map(|field| Host::parse(field.as_bytes()).map_err(|_| Rejection::HOST_INVALID))
         .transpose()?;
+    let Some(authority) = request.uri.authority() else {
+        let is_needed = request.version != Version::HTTP_10;
+        return if field.is_none() && is_needed {
+            Err(Rejection::HOST_MISSING)
+        } else {
+            Ok(field)
+        };
+    };
     if field.is_none() && request.version == Version::HTTP_11 {
         return Err(Rejection::HOST_MISSING);
     }
-    let Some(authority) = request.uri.authority() else {
-        return Ok(field);
-    };
     let target = Host::parse(authority.as_str().as_bytes()).map_err(|_| Rejection::HOST_INVALID)?;
     if let Some(field) = &field
         && (field.name() != target.name() || port(field, request) != port(&target, request))

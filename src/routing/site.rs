@@ -26,7 +26,7 @@ use crate::static_files::body::Body;
 use crate::static_files::cache::Cache;
 use crate::static_files::path::RelativePath;
 use crate::static_files::{self, FileRequest, Files, Outcome, Policy, Refusal};
-use crate::transform::cache_policy::NO_CACHE;
+use crate::transform::cache_policy::{NO_CACHE, NO_STORE};
 
 /// One virtual host, ready to answer.
 #[derive(Debug)]
@@ -174,6 +174,7 @@ impl Site {
                     media_type,
                 },
             )) => {
+                let rule = if status.is_success() { rule } else { None };
                 return Ok(fixed(&parts.method, *status, body, media_type, rule));
             }
         };
@@ -281,7 +282,10 @@ fn fixed(
     );
     fields.insert(
         CACHE_CONTROL,
-        cache_control.cloned().unwrap_or_else(|| NO_CACHE.clone()),
+        cache_control.cloned().unwrap_or_else(|| {
+            let failed = status.is_client_error() || status.is_server_error();
+            (if failed { &NO_STORE } else { &NO_CACHE }).clone()
+        }),
     );
     // RFC 9110 §8.6: neither of these has a body, nor a length.
     if status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
+use crate::header::accept;
 use crate::header::media_type;
 use crate::header::precondition::{self, Precondition, Validators};
 use crate::header::range::{self, RangeSet};
@@ -135,6 +136,7 @@ impl Files {
         if status != StatusCode::NOT_FOUND {
             return None;
         }
+        let path = path.filter(|path| self.settings.hidden || !path.is_hidden());
         let mut folder = path.map_or("", |path| path.as_str());
         for _ in 0..NEAREST {
             folder = folder
@@ -306,17 +308,5 @@ fn is_navigation(request: &FileRequest<'_>) -> bool {
     let names_asset = request.path.extension().is_some_and(|extension| {
         !extension.eq_ignore_ascii_case("html") && !extension.eq_ignore_ascii_case("htm")
     });
-    let accepts_html = request
-        .headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .any(|accept| {
-            accept.as_bytes().split(|&byte| byte == b',').any(|range| {
-                range
-                    .trim_ascii()
-                    .get(..9)
-                    .is_some_and(|start| start.eq_ignore_ascii_case(b"text/html"))
-            })
-        });
-    accepts_html && !names_asset
+    !names_asset && accept::names_html(request.headers.get_all(header::ACCEPT))
 }

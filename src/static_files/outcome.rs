@@ -9,6 +9,7 @@ use super::FileRequest;
 use super::docroot::{Docroot, OpenFile};
 use super::listing::{self, ListedEntry, Listing};
 use super::representation::{Content, Representation};
+use crate::header::accept;
 use crate::header::accept_encoding::ContentCoding;
 use crate::header::entity_tag::EntityTag;
 use crate::header::precondition::{Validators, if_range_holds};
@@ -128,7 +129,7 @@ impl Outcome {
             at_root: path.is_empty(),
         };
         let sort = listing::Sort::from_query(request.uri.query());
-        let (body, media_type) = if listing::prefers_json(request.headers.get_all(header::ACCEPT)) {
+        let (body, media_type) = if accept::prefers_json(request.headers.get_all(header::ACCEPT)) {
             (listing.to_json(), "application/json")
         } else {
             (listing.to_html(sort), "text/html; charset=utf-8")

@@ -11,6 +11,7 @@ use super::body::{Body, Part as BodyPart};
 use super::listing;
 use super::outcome::{self, Outcome, Part, Refusal, Selected};
 use super::representation::Content;
+use crate::header::accept;
 use crate::header::entity_tag::EntityTag;
 use crate::header::multipart::{self, Boundary, Multipart};
 use crate::header::range::{self, ByteRange};
@@ -248,11 +249,7 @@ fn whole(method: &Method, page: &Selected) -> Response<Body> {
 }
 
 fn built_in((method, headers): (&Method, &HeaderMap), status: StatusCode) -> Response<Body> {
-    let accepts_html = headers.get_all(http::header::ACCEPT).iter().any(|accept| {
-        accept
-            .to_str()
-            .is_ok_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
-    });
+    let accepts_html = accept::names_html(headers.get_all(http::header::ACCEPT));
     let (text, media_type) = if accepts_html {
         (error_body::html(status), "text/html; charset=utf-8")
     } else {

@@ -64,10 +64,7 @@ pub(crate) enum RangeSet {
 /// The answer to the request's `Range`, for a representation of `complete_length` bytes.
 pub(crate) fn resolve(headers: &HeaderMap, complete_length: u64) -> RangeSet {
     // 1. Two lines would be two range units; neither counts.
-    let Some(line) = only_line(headers, &RANGE) else {
-        return RangeSet::Whole;
-    };
-    let Some(set) = strip_unit(line.as_bytes()) else {
+    let Some(set) = only_line(headers, &RANGE).and_then(|line| strip_unit(line.as_bytes())) else {
         return RangeSet::Whole;
     };
 
@@ -175,8 +172,8 @@ fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// Step 4: adds a range to those that are apart from each other, and keeps them so: it swallows all that it touches and takes the
-/// place of the first of them. What it swallows touched none of the others, so the result touches none either.
+/// Step 4: adds a range to those that are apart from each other, and keeps them so. It swallows all that it touches, and takes
+/// the place of the first of them. What it swallows touched none of the others, so the result touches none either.
 fn add(ranges: &mut Vec<ByteRange>, mut range: ByteRange) {
     let place = ranges
         .iter()

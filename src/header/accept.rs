@@ -13,9 +13,10 @@ pub(crate) fn names_html<'v>(accept: impl IntoIterator<Item = &'v HeaderValue>) 
         .any(|(range, quality)| quality > 0 && range.eq_ignore_ascii_case(b"text/html"))
 }
 
-/// Whether a listing goes out as JSON: the client names `application/json` and likes it better than `text/html`.
+/// Whether a listing goes out as JSON: the client names `application/json`, and likes it better than `text/html` or, where it
+/// likes them equally, means HTML only by a wildcard (`application/json, text/plain, */*`, as programs send it).
 ///
-/// A browser never names it, `curl` and `*/*` have no preference: they get HTML. So does a tie.
+/// A browser never names JSON, `curl` and `*/*` have no preference: they get HTML.
 pub(crate) fn prefers_json<'v>(accept: impl IntoIterator<Item = &'v HeaderValue>) -> bool {
     let mut json = None;
     let mut html = MostSpecific::default();
@@ -32,7 +33,9 @@ pub(crate) fn prefers_json<'v>(accept: impl IntoIterator<Item = &'v HeaderValue>
             html.consider(range, quality);
         }
     }
-    json.is_some_and(|quality| quality > html.quality)
+    json.is_some_and(|quality| {
+        quality > html.quality || (quality == html.quality && quality > 0 && !html.is_named())
+    })
 }
 
 /// The quality of `text/html`: the most specific range that matches it decides, not the highest quality.
@@ -43,6 +46,10 @@ struct MostSpecific {
 }
 
 impl MostSpecific {
+    fn is_named(&self) -> bool {
+        self.precision == 3
+    }
+
     fn consider(&mut self, range: &[u8], quality: u16) {
         let precision = match range {
             b"*/*" => 1,
@@ -94,6 +101,9 @@ mod tests {
             "application/json;q=0.2, text/html;q=0, */*;q=0.9",
             ", ,application/json",
             "application/json;q=0.001",
+            "application/json, */*",
+            "application/json, text/plain, */*",
+            "application/json, text/*",
         ] {
             assert!(prefers(&[accept]), "{accept}");
         }
@@ -104,8 +114,9 @@ mod tests {
             "text/html",
             "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
             "application/json, text/html",
-            "application/json, */*",
+            "application/json;q=0.9, */*",
             "application/json;q=0",
+            "application/json;q=0, */*;q=0",
             "application/json;q=0, text/html;q=0",
             "application/json;q=1.5",
             "application/json;q=0.1234, text/html;q=0.1",

@@ -107,3 +107,49 @@ fn the_manifest_is_json() {
         );
     }
 }
+
+#[test]
+fn the_configurations_of_the_guide_are_valid() {
+    let guide = fs::read_to_string(public().join("guide.html")).expect("the guide");
+    let blocks = guide
+        .split("<pre><code>")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("</code></pre>"));
+    let mut checked = 0;
+    for (block, _) in blocks.filter(|(block, _)| block.contains("[[site]]")) {
+        let text = plain(block);
+        // The folders of the examples are not here; what is said about them is what counts.
+        let is_docroot = |line: &&str| line.trim_start().starts_with("docroot");
+        let lines: Vec<&str> = text
+            .lines()
+            .map(|line| {
+                if is_docroot(&line) {
+                    "docroot = '.'"
+                } else {
+                    line
+                }
+            })
+            .collect();
+        let file = public().join("daemun.toml");
+        if let Err(error) = daemun::Config::parse(&lines.join("\n"), &file) {
+            panic!("{error}\n\n{text}");
+        }
+        checked += 1;
+    }
+    assert!(checked >= 10, "{checked} examples");
+}
+
+/// The text of a piece of HTML without comments or scripts in it.
+fn plain(html: &str) -> String {
+    let mut text = String::new();
+    for (index, part) in html.split('<').enumerate() {
+        text.push_str(if index == 0 {
+            part
+        } else {
+            part.split_once('>').map_or("", |(_, after)| after)
+        });
+    }
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
+}

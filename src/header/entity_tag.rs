@@ -20,13 +20,6 @@ impl EntityTag {
         }
     }
 
-    /// A tag that may stay the same over changes nobody should care for, or that cannot be told apart yet.
-    pub(crate) fn weak(opaque: &str) -> Self {
-        Self {
-            value: quote("W/", opaque),
-            weak: true,
-        }
-    }
 
     /// The same tag, promising less.
     pub(crate) fn to_weak(&self) -> Self {

@@ -8,6 +8,8 @@
 //!
 //! Only GET has ranges (§14.2): for other methods nobody asks here.
 
+use std::fmt::Write;
+
 use http::header::RANGE;
 use http::{HeaderMap, HeaderValue};
 
@@ -101,7 +103,15 @@ pub(crate) fn resolve(headers: &HeaderMap, complete_length: u64) -> RangeSet {
 
 /// The value of `Content-Range` for a part that is sent: `bytes 0-499/1234` (§14.4).
 pub(crate) fn content_range(range: ByteRange, complete_length: u64) -> HeaderValue {
-    let text = format!("bytes {}-{}/{complete_length}", range.start, range.end - 1);
+    // Long enough for any three numbers, so that the text does not move while it grows.
+    let mut text = String::with_capacity(70);
+    write!(
+        text,
+        "bytes {}-{}/{complete_length}",
+        range.start,
+        range.end - 1
+    )
+    .expect("a String takes all");
     HeaderValue::try_from(text).expect("digits and punctuation are visible ASCII")
 }
 

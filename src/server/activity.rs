@@ -76,7 +76,11 @@ impl Activity {
             phase if phase == Phase::Idle as u8 => {
                 // A client that has never sent anything is not keeping alive a connection.
                 let is_new = self.written.load(Ordering::Relaxed) == 0;
-                if is_new { limits.header_timeout } else { limits.keep_alive_timeout }
+                if is_new {
+                    limits.header_timeout
+                } else {
+                    limits.keep_alive_timeout
+                }
             }
             phase if phase == Phase::Head as u8 => limits.header_timeout,
             _ => return None,
@@ -87,7 +91,8 @@ impl Activity {
 
     /// Whether a request was ever read whole.
     pub(super) fn has_begun(&self) -> bool {
-        self.phase.load(Ordering::Relaxed) == Phase::Serving as u8 || self.written.load(Ordering::Relaxed) > 0
+        self.phase.load(Ordering::Relaxed) == Phase::Serving as u8
+            || self.written.load(Ordering::Relaxed) > 0
     }
 
     pub(super) fn begin(self: &Arc<Self>, exchange: Option<Exchange>) -> Serving {
@@ -128,7 +133,10 @@ impl Activity {
     }
 
     fn settle(&self, mut tell: impl FnMut(&mut Sent, u64)) {
-        let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unflushed = self
+            .unflushed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let written = self.written.load(Ordering::Relaxed);
         for mut sent in unflushed.drain(..) {
             tell(&mut sent, written);
@@ -146,13 +154,23 @@ impl Serving {
 
 impl OnEnd for Serving {
     fn ended(&mut self, sent: u64, end: End) {
-        let Some(mut exchange) = self.exchange.take() else { return };
+        let Some(mut exchange) = self.exchange.take() else {
+            return;
+        };
         if end == End::Aborted {
             let written = self.activity.written.load(Ordering::Relaxed);
             return exchange.end(sent.min(written.saturating_sub(self.written_before)), end);
         }
-        let sent = Sent { exchange: *exchange, bytes: sent, written_before: self.written_before };
-        self.activity.unflushed.lock().unwrap_or_else(PoisonError::into_inner).push(sent);
+        let sent = Sent {
+            exchange: *exchange,
+            bytes: sent,
+            written_before: self.written_before,
+        };
+        self.activity
+            .unflushed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(sent);
     }
 }
 
@@ -189,9 +207,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
-        self.activity.written.fetch_add(written as u64, Ordering::Relaxed);
+        self.activity
+            .written
+            .fetch_add(written as u64, Ordering::Relaxed);
         Poll::Ready(Ok(written))
     }
 
@@ -201,7 +225,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, bytes))?;
-        self.activity.written.fetch_add(written as u64, Ordering::Relaxed);
+        self.activity
+            .written
+            .fetch_add(written as u64, Ordering::Relaxed);
         Poll::Ready(Ok(written))
     }
 

@@ -37,17 +37,30 @@ pub(super) struct Shared<A> {
 impl<A: Answer> Shared<A> {
     pub(super) fn new(app: A, limits: Limits, log: Option<AccessRecorder>) -> Arc<Self> {
         let protocol = protocol(&limits);
-        Arc::new(Self { app, limits, log, protocol })
+        Arc::new(Self {
+            app,
+            limits,
+            log,
+            protocol,
+        })
     }
 
     /// Serves until the client leaves, a deadline passes, or the server drains.
-    pub(super) async fn serve<S>(self: Arc<Self>, stream: S, client: Option<SocketAddr>, mut draining: Draining)
-    where
+    pub(super) async fn serve<S>(
+        self: Arc<Self>,
+        stream: S,
+        client: Option<SocketAddr>,
+        mut draining: Draining,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let activity = Activity::new();
         let is_logged = self.log.is_some();
-        let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity), is_logged });
+        let io = TokioIo::new(Watched {
+            stream,
+            activity: Arc::clone(&activity),
+            is_logged,
+        });
         let of_requests = draining.clone();
         let service = service_fn(|request: Request<Incoming>| {
             let is_last = of_requests.has_begun();
@@ -97,14 +110,20 @@ impl<A: Answer> Shared<A> {
         client: Option<SocketAddr>,
         activity: &Arc<Activity>,
         is_last: bool,
-    ) -> impl Future<Output = Result<Response<CountedBody<A::Body, Serving>>, Infallible>> + use<A> {
-        let exchange = self.log.as_ref().map(|log| log.begin(&request, client.map(|client| client.ip())));
+    ) -> impl Future<Output = Result<Response<CountedBody<A::Body, Serving>>, Infallible>> + use<A>
+    {
+        let exchange = self
+            .log
+            .as_ref()
+            .map(|log| log.begin(&request, client.map(|client| client.ip())));
         let mut serving = activity.begin(exchange);
         async move {
             let version = request.version();
             let mut response = self.app.answer(request, client).await;
             if is_last && version <= Version::HTTP_11 {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
             }
             serving.answered(&response);
             Ok(response.map(|body| CountedBody::new(body, serving)))

@@ -69,13 +69,23 @@ pub(crate) struct SidecarNotes(AtomicU64);
 
 impl Representation {
     /// Reads and hashes a file; slow, so not for a worker.
-    pub(crate) fn read(path: &str, mut open: OpenFile, media_type: HeaderValue) -> io::Result<Self> {
+    pub(crate) fn read(
+        path: &str,
+        mut open: OpenFile,
+        media_type: HeaderValue,
+    ) -> io::Result<Self> {
         loop {
             let bytes = read_whole(&open.file, open.stamp.size)?;
             let after = open.stamp_now()?;
             if after == open.stamp && bytes.len() as u64 == after.size {
                 let entity_tag = EntityTag::strong(&content_tag(&bytes));
-                return Ok(Self::new(path, open.stamp, Content::Memory(bytes), entity_tag, media_type));
+                return Ok(Self::new(
+                    path,
+                    open.stamp,
+                    Content::Memory(bytes),
+                    entity_tag,
+                    media_type,
+                ));
             }
             // Written to while it was read: what was read may be a mixture. Begin again, for as long as that goes on.
             std::thread::sleep(Duration::from_millis(1));
@@ -171,12 +181,20 @@ impl Representation {
 
     /// The descriptor to stream from: the one in use, or a new one; `None` when the file is not the one described any more.
     pub(crate) fn descriptor(&self, docroot: &Docroot) -> io::Result<Option<Arc<OpenFile>>> {
-        let Content::File(shared) = &self.content else { return Ok(None) };
-        let held = shared.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        let Content::File(shared) = &self.content else {
+            return Ok(None);
+        };
+        let held = shared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .upgrade();
         if let Some(open) = held {
             return Ok(Some(open));
         }
-        let Some(open) = docroot.open(&self.path)?.filter(|open| open.stamp == self.stamp) else {
+        let Some(open) = docroot
+            .open(&self.path)?
+            .filter(|open| open.stamp == self.stamp)
+        else {
             return Ok(None);
         };
         let open = Arc::new(open);
@@ -190,24 +208,29 @@ impl LastModified {
         let value = http_date::format(modified);
         // What was sent is what comes back: compare in the same whole seconds.
         let time = http_date::parse(value.as_bytes()).unwrap_or(modified);
-        Self { time, value, is_early: time > SystemTime::now() }
+        Self {
+            time,
+            value,
+            is_early: time > SystemTime::now(),
+        }
     }
 }
 
 impl SidecarNotes {
     /// A sidecar that appears is noticed within this time; one that changes or goes, and a change of the file itself, at once.
-    const KEPT: Duration = Duration::from_secs(1);
+    const KEPT_MILLIS: u64 = 1000;
 
     /// The noted bits, unless they are too old.
     pub(crate) fn read(&self) -> Option<u8> {
         let note = self.0.load(Ordering::Relaxed);
         let (noted, bits) = (note >> 8, note.to_le_bytes()[0]);
-        let is_kept = note != 0 && uptime_millis().saturating_sub(noted) < Self::KEPT.as_millis() as u64;
+        let is_kept = note != 0 && uptime_millis().saturating_sub(noted) < Self::KEPT_MILLIS;
         is_kept.then_some(bits)
     }
 
     pub(crate) fn write(&self, bits: u8) {
-        self.0.store((uptime_millis() << 8) | u64::from(bits), Ordering::Relaxed);
+        self.0
+            .store((uptime_millis() << 8) | u64::from(bits), Ordering::Relaxed);
     }
 
     pub(crate) fn forget(&self) {
@@ -220,7 +243,7 @@ fn read_whole(file: &File, size: u64) -> io::Result<Bytes> {
     let capacity = usize::try_from(size).map_err(io::Error::other)?;
     // One byte more: the read that meets the end of the file then needs no larger buffer.
     let mut bytes = Vec::with_capacity(capacity + 1);
-    (&*file).take(size + 1).read_to_end(&mut bytes)?;
+    file.take(size + 1).read_to_end(&mut bytes)?;
     bytes.shrink_to_fit();
     Ok(Bytes::from(bytes))
 }
@@ -239,5 +262,7 @@ fn content_tag(bytes: &[u8]) -> String {
 fn uptime_millis() -> u64 {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     let start = START.get_or_init(Instant::now);
-    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    u64::try_from(start.elapsed().as_millis())
+        .unwrap_or(u64::MAX)
+        .saturating_add(1)
 }

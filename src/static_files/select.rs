@@ -11,12 +11,19 @@ use super::outcome::Selected;
 use super::representation::Representation;
 use crate::header::accept_encoding::{CodingSet, ContentCoding, negotiate};
 
-const SIDECARS: [ContentCoding; 3] = [ContentCoding::Brotli, ContentCoding::Zstd, ContentCoding::Gzip];
+const SIDECARS: [ContentCoding; 3] = [
+    ContentCoding::Brotli,
+    ContentCoding::Zstd,
+    ContentCoding::Gzip,
+];
 
 impl Files {
     pub(super) async fn select(&self, file: Arc<Representation>, headers: &HeaderMap) -> Selected {
         if !self.settings.sidecars {
-            return Selected { negotiable: false, ..Selected::identity(file) };
+            return Selected {
+                negotiable: false,
+                ..Selected::identity(file)
+            };
         }
         let mut offered = self.sidecars_of(&file);
         let negotiable = file.negotiable || !offered.is_empty();
@@ -27,12 +34,18 @@ impl Files {
             }
             if let Some(sidecar) = self.sidecar(&file, coding).await {
                 let selected = Selected::coded(file, sidecar, coding);
-                return Selected { negotiable, ..selected };
+                return Selected {
+                    negotiable,
+                    ..selected
+                };
             }
             file.sidecars.forget();
             offered.remove(coding);
         }
-        Selected { negotiable, ..Selected::identity(file) }
+        Selected {
+            negotiable,
+            ..Selected::identity(file)
+        }
     }
 
     /// Looks for sidecars once a second; whether one is still good is checked whenever it is used.
@@ -41,7 +54,9 @@ impl Files {
             return CodingSet::from_bits(bits);
         }
         let mut found = CodingSet::default();
-        let is_sidecar = SIDECARS.iter().any(|coding| file.path.ends_with(coding.extension()));
+        let is_sidecar = SIDECARS
+            .iter()
+            .any(|coding| file.path.ends_with(coding.extension()));
         if !is_sidecar {
             for coding in SIDECARS {
                 let path = [&*file.path, coding.extension()].concat();
@@ -56,9 +71,17 @@ impl Files {
         found
     }
 
-    async fn sidecar(&self, file: &Representation, coding: ContentCoding) -> Option<Arc<Representation>> {
+    async fn sidecar(
+        &self,
+        file: &Representation,
+        coding: ContentCoding,
+    ) -> Option<Arc<Representation>> {
         let path = [&*file.path, coding.extension()].concat();
-        match self.cache.find(&self.docroot, &path, || self.media_type(&path)).await {
+        match self
+            .cache
+            .find(&self.docroot, &path, || self.media_type(&path))
+            .await
+        {
             Found::File(sidecar) if !sidecar.stamp.is_older_than(&file.stamp) => Some(sidecar),
             _ => None,
         }

@@ -94,3 +94,39 @@ fn a_thousand_connections_are_served() {
     }
     assert!(begun.elapsed() < PATIENCE);
 }
+
+#[test]
+fn releases_swapped_under_load_are_never_mixed_within_an_answer() {
+    use std::os::unix::fs::symlink;
+    let docroot = Docroot::empty();
+    let current = docroot.parent().join("current");
+    for (release, fill) in [("one", 1_u8), ("two", 2)] {
+        let folder = docroot.parent().join(release);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("page"), vec![fill; 3000 * usize::from(fill)]).unwrap();
+        std::fs::write(folder.join("big"), vec![fill; (2 << 20) + usize::from(fill)]).unwrap();
+    }
+    symlink("one", &current).unwrap();
+    let server = TestServer::start(docroot, "[[site]]\ndocroot = \"$PARENT/current\"\n");
+    let address = server.address;
+    std::thread::scope(|scope| {
+        for path in ["/page", "/big", "/page"] {
+            scope.spawn(move || {
+                let mut client = Client::connect(address);
+                for _ in 0..if path == "/big" { 30 } else { 300 } {
+                    let response = client.get(path, &[]).expect(200);
+                    let fill = response.body[0];
+                    assert!(response.body.iter().all(|byte| *byte == fill), "a mixture of releases");
+                    let length = if path == "/big" { (2 << 20) + usize::from(fill) } else { 3000 * usize::from(fill) };
+                    assert_eq!(response.body.len(), length);
+                }
+            });
+        }
+        for round in 0..300 {
+            let incoming = server.docroot.parent().join("incoming");
+            symlink(if round % 2 == 0 { "two" } else { "one" }, &incoming).unwrap();
+            std::fs::rename(&incoming, &current).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    });
+}

@@ -126,3 +126,14 @@ fn a_404_page_has_a_coding_only_if_the_client_takes_it() {
     let server = TestServer::with_docroot(docroot, "");
     server.get("/missing", &[]).expect(404).expect_no("Content-Encoding").expect_body("page of the root");
 }
+
+#[test]
+fn a_page_in_a_hidden_folder_is_hidden() {
+    let docroot = Docroot::standard();
+    docroot.publish(".git/404.html", "hidden page");
+    let server = TestServer::with_docroot(docroot, "");
+    for path in ["/.git/missing", "/.git/config", "/.git/404.html"] {
+        let response = server.get(path, &[]).expect(404);
+        assert!(!response.text().contains("hidden page"), "{response:?}");
+    }
+}

@@ -4,10 +4,10 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
-use crate::harness::{Docroot, PUBLISHED, TestServer, pattern, request};
+use crate::harness::{Docroot, H2Client, H2Outcome, PATIENCE, PUBLISHED, TestServer, pattern, request};
 
 /// More than all socket buffers of a connection hold, so that a file is still being sent when the client reads none of it.
-const LARGE: u64 = 64 << 20;
+const LARGE: u64 = 32 << 20;
 
 #[test]
 fn a_file_that_changed_after_the_start_has_its_new_length() {
@@ -181,4 +181,95 @@ fn a_missing_fingerprinted_file_is_not_immutable() {
     let server = TestServer::standard();
     let response = server.get("/app.3f9a1c7b.js", &[]).expect(404);
     assert!(!response.lives_long(), "{response:?}");
+}
+
+#[test]
+fn a_file_overwritten_while_being_sent_is_not_passed_off_as_whole() {
+    let docroot = Docroot::empty();
+    docroot.sparse("big", LARGE);
+    let server = TestServer::with_docroot(docroot, "");
+    let mut client = server.connect();
+    let text = request("GET", "/big", &["Connection: close"]);
+    client.send(&text);
+    client.read_head(&text);
+    let mut file = OpenOptions::new().write(true).open(server.docroot.path("big")).unwrap();
+    file.write_all(&vec![1; usize::try_from(LARGE).unwrap()]).unwrap();
+    // Old and new bytes are mixed: the client must see that it does not hold a whole file.
+    assert!(client.count_to_end() < LARGE);
+}
+
+#[test]
+fn a_file_appended_to_while_being_sent_is_whole_as_promised() {
+    let docroot = Docroot::empty();
+    docroot.sparse("big", LARGE);
+    let server = TestServer::with_docroot(docroot, "");
+    let mut client = server.connect();
+    let text = request("GET", "/big", &["Connection: close"]);
+    client.send(&text);
+    client.read_head(&text);
+    OpenOptions::new().append(true).open(server.docroot.path("big")).unwrap().write_all(b"a line of a log\n").unwrap();
+    assert_eq!(client.count_to_end(), LARGE);
+}
+
+#[test]
+fn a_file_written_to_without_pause_is_answered_all_the_same() {
+    let server = TestServer::standard();
+    server.docroot.write("busy.bin", [0; 1000]);
+    let path = server.docroot.path("busy.bin");
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            use std::os::unix::fs::FileExt;
+            let file = OpenOptions::new().write(true).open(path).unwrap();
+            // A bound of its own, so that a server that waits for the end of it fails and does not hang.
+            let begun = std::time::Instant::now();
+            let mut round = 0_u8;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) && begun.elapsed() < PATIENCE / 4 {
+                round = round.wrapping_add(1);
+                file.write_all_at(&[round; 1000], 0).unwrap();
+            }
+        });
+        let begun = std::time::Instant::now();
+        let answers: Vec<_> = (0..5).map(|_| server.get("/busy.bin", &[])).collect();
+        let took = begun.elapsed();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        for answer in answers {
+            // What it holds at such a moment is anybody's guess, but there is an answer.
+            answer.expect_any(&[200, 503]);
+        }
+        assert!(took < PATIENCE / 5, "{took:?}");
+    });
+}
+
+const BIG: [(&str, &str); 4] = [(":method", "GET"), (":scheme", "http"), (":authority", "localhost"), (":path", "/big")];
+
+#[test]
+fn on_http_2_a_file_truncated_while_being_sent_resets_the_stream() {
+    let docroot = Docroot::standard();
+    docroot.sparse("big", 8 << 20);
+    let server = TestServer::with_docroot(docroot, "");
+    let mut client = H2Client::over(server.connect());
+    let stream = client.begin(&BIG);
+    // The first bytes have come, so the length is promised.
+    client.peek();
+    OpenOptions::new().write(true).open(server.docroot.path("big")).unwrap().set_len(1000).unwrap();
+    client.widen(stream);
+    let outcome = client.finish(stream);
+    assert!(matches!(outcome, H2Outcome::Reset(_)), "not a clean end");
+    // The connection is not to blame.
+    assert_eq!(client.get("/t.bin"), H2Outcome::Response { status: 200, body: pattern(1000) });
+}
+
+#[test]
+fn on_http_2_a_file_that_grows_while_being_sent_ends_where_it_said() {
+    let docroot = Docroot::standard();
+    docroot.sparse("big", 8 << 20);
+    let server = TestServer::with_docroot(docroot, "");
+    let mut client = H2Client::over(server.connect());
+    let stream = client.begin(&BIG);
+    client.peek();
+    OpenOptions::new().append(true).open(server.docroot.path("big")).unwrap().write_all(&[1; 5000]).unwrap();
+    client.widen(stream);
+    let outcome = client.finish(stream);
+    assert!(outcome == H2Outcome::Response { status: 200, body: vec![0; 8 << 20] }, "exactly what was promised");
 }

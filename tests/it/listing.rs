@@ -51,7 +51,8 @@ fn names(server: &TestServer, path: &str) -> Vec<String> {
 
 /// The targets of all links of a page, as they stand between the quotes.
 fn links(page: &str) -> Vec<String> {
-    page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default().to_owned()).collect()
+    let anchors = page.split("<a ").skip(1).filter_map(|rest| rest.split_once("href=\"").map(|(_, rest)| rest));
+    anchors.map(|rest| rest.split('"').next().unwrap_or_default().to_owned()).collect()
 }
 
 #[test]
@@ -261,7 +262,9 @@ fn a_page_is_for_people_and_json_for_who_asks() {
         (&["Accept: */*"], "text/html"),
         (&["Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"], "text/html"),
         (&["Accept: application/json"], "application/json"),
-        (&["Accept: application/json, text/plain, */*"], "application/json"),
+        (&["Accept: application/json, text/html;q=0.5"], "application/json"),
+        (&["Accept: application/json;q=0.5, text/html"], "text/html"),
+        (&["Accept: application/json;q=0"], "text/html"),
     ] {
         let response = server.get("/bare/", fields).expect(200);
         assert!(response.field("Content-Type").starts_with(media_type), "{fields:?}: {response:?}");
@@ -294,5 +297,25 @@ fn a_query_is_harmless_in_the_page() {
     for query in ["?C=N&O=D", "?sort=size&order=desc", "?\"><script>alert(1)</script>", "?%3Cscript%3Ealert(1)", "?sort=<b>"] {
         let response = server.connect().get(&format!("/bare/{query}"), &["Accept: text/html"]).expect_any(&[200, 400]);
         assert!(!response.text().contains("<script>alert") && !response.text().contains("<b>"), "{response:?}");
+    }
+}
+
+#[test]
+fn hostile_folders_are_harmless_in_the_way_up() {
+    let docroot = Docroot::empty();
+    for name in ["<b>x", "\"q\"", "a&b", "100%", "javascript:alert(1)", "q?x", "h#x"] {
+        docroot.publish(&format!("{name}/deep/file.txt"), "x");
+    }
+    let server = listed(docroot, "");
+    for path in ["/%3Cb%3Ex/deep/", "/%22q%22/deep/", "/a&b/deep/", "/100%25/deep/", "/javascript:alert(1)/deep/", "/q%3Fx/deep/", "/h%23x/deep/"] {
+        let page = page(&server, path);
+        assert!(!page.contains("<b>x") && !page.contains("\"q\""), "{page}");
+        for link in links(&page) {
+            let decoded = link.replace("&amp;", "&");
+            assert!(!decoded.split(['/', '?', '#']).next().unwrap_or_default().contains(':'), "{link}");
+            if decoded.starts_with('/') {
+                server.get(&decoded, &[]).expect_any(&[200, 301, 302, 307, 308]);
+            }
+        }
     }
 }

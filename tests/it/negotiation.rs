@@ -282,3 +282,15 @@ fn no_transform_is_never_coded_on_the_way() {
     let server = TestServer::with_site("cache_control = \"no-transform\"");
     server.get("/t.css", &["Accept-Encoding: gzip, br, zstd"]).expect(200).expect_no("Content-Encoding");
 }
+
+#[test]
+fn whatever_its_type_a_file_with_a_sidecar_varies() {
+    let docroot = Docroot::standard();
+    docroot.publish("a.bin", A_JS);
+    docroot.publish("a.bin.gz", A_JS_GZ);
+    let server = TestServer::with_docroot(docroot, "");
+    for accept in ["gzip", "identity", "br"] {
+        let response = server.get("/a.bin", &[&format!("Accept-Encoding: {accept}")]).expect(200);
+        assert!(response.lists("Vary", "Accept-Encoding"), "{response:?}");
+    }
+}

@@ -192,6 +192,9 @@ fn too_long_paths_and_segments_are_not_found() {
     server.get(&format!("/{}", "a".repeat(255)), &[]).expect(404);
     server.get(&format!("/{}x", "a/".repeat(2100)), &[]).expect(404);
     server.get(&format!("/{}", "%61".repeat(255)), &[]).expect(404);
+    // Shorter than the bound, but not with the document root before it.
+    server.get(&format!("/{}x", "a/".repeat(2040)), &[]).expect(404);
+    server.head(&format!("/{}", "a/".repeat(2040)), &[]).expect(404);
 }
 
 #[test]
@@ -211,7 +214,8 @@ fn a_directory_without_its_slash_is_redirected_to_it() {
             let location = response.field("Location");
             assert!(!location.contains("://"), "a relative reference, whatever the client called us: {response:?}");
             let resolved = resolve(path.split('?').next().unwrap(), location).replace("%69", "i");
-            assert_eq!(resolved.trim_end_matches('?'), target, "{response:?}");
+            // An empty query may be kept or left out.
+            assert!(resolved == target || resolved == format!("{target}?"), "{response:?}");
             assert!(!response.lives_long(), "{response:?}");
         }
     }

@@ -105,6 +105,7 @@ fn only_the_expectation_of_continue_is_met() {
     }
     server.get("/t.bin", &["Expect: 100-continue"]).expect(200).expect_body(pattern(1000));
     server.get("/t.bin", &["Expect: 100-Continue"]).expect(200);
+    server.get("/t.bin", &["Expect: 100-continue", "Expect: tea"]).expect(417);
 }
 
 #[test]

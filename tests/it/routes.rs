@@ -186,3 +186,36 @@ fn a_site_without_docroot_serves_its_routes_alone() {
     server.get("/x", &[]).expect(200).expect_body("x");
     server.get("/y", &[]).expect(404);
 }
+
+#[test]
+fn a_lifetime_of_the_site_is_not_that_of_a_refusal() {
+    let server = TestServer::with_site(
+        "cache_control = \"public, max-age=31536000\"\n\
+         [[site.route]]\npath = \"/gone/\"\nrespond = \"no more\"\nstatus = 410\n\
+         [[site.route]]\npath = \"/old/\"\nredirect = \"/new/{rest}\"\n",
+    );
+    // The harness holds every refusal against a long life.
+    server.get("/gone/x", &[]).expect(410);
+    server.get("/missing", &[]).expect(404);
+    let redirect = server.get("/old/x", &[]).expect(302);
+    assert!(!redirect.lives_long(), "{redirect:?}");
+    assert!(server.get("/t.bin", &[]).expect(200).lives_long());
+}
+
+#[test]
+fn fixed_responses_and_redirects_keep_the_connection() {
+    let server = TestServer::with_site(
+        "[[site.route]]\npath = \"=/health\"\nrespond = \"fine\"\n\
+         [[site.route]]\npath = \"=/empty\"\nrespond = \"\"\nstatus = 204\n\
+         [[site.route]]\npath = \"=/old\"\nredirect = \"/new\"\n",
+    );
+    let mut client = server.connect();
+    for _ in 0..3 {
+        client.get("/health", &[]).expect(200).expect_body("fine");
+        client.head("/health", &[]).expect(200);
+        client.get("/empty", &[]).expect(204);
+        client.get("/old", &[]).expect(302);
+        client.head("/old", &[]).expect(302);
+    }
+    client.finish();
+}

@@ -59,6 +59,8 @@ fn what_a_script_or_a_tool_asks_for_stays_missing() {
         &["Sec-Fetch-Mode: cors", "Accept: */*"],
         &["Sec-Fetch-Mode: no-cors", "Accept: text/css,*/*;q=0.1"],
         &["Sec-Fetch-Mode: cors", "Accept: text/html"],
+        &["Accept: text/html;q=0, application/json"],
+        &["Accept: text/html-like"],
     ] {
         server.get("/api/users", fields).expect(404);
     }

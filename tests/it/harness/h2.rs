@@ -10,11 +10,14 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 
 pub(crate) struct H2Client {
     client: Client,
     next_stream: u32,
+    /// What came and is not a whole frame yet.
     buffer: Vec<u8>,
 }
 
@@ -44,6 +47,12 @@ impl H2Client {
 
     /// Sends the pseudo-fields and fields as given, in this order, and reads what comes of it.
     pub(crate) fn exchange(&mut self, fields: &[(&str, &str)]) -> H2Outcome {
+        let stream = self.begin(fields);
+        self.finish(stream)
+    }
+
+    /// Sends a request and reads nothing: the server can send as much as the first window holds, 64 KiB.
+    pub(crate) fn begin(&mut self, fields: &[(&str, &str)]) -> u32 {
         let stream = self.next_stream;
         self.next_stream += 2;
         let mut block = Vec::new();
@@ -56,14 +65,40 @@ impl H2Client {
             }
         }
         self.send_frame(HEADERS, END_STREAM | END_HEADERS, stream, &block);
-        self.read_outcome(stream)
+        stream
+    }
+
+    /// Waits until something more has come, and keeps it for later.
+    pub(crate) fn peek(&mut self) {
+        while self.buffer.len() < 20_000 {
+            let piece = self.client.read_some(usize::MAX);
+            assert!(!piece.is_empty(), "the connection ended");
+            self.buffer.extend(piece);
+        }
+    }
+
+    /// Opens the windows of the connection and of a stream wide.
+    pub(crate) fn widen(&mut self, stream: u32) {
+        for of in [0, stream] {
+            self.send_frame(WINDOW_UPDATE, 0, of, &(1_u32 << 30).to_be_bytes());
+        }
+    }
+
+    pub(crate) fn ping(&mut self) {
+        self.send_frame(PING, 0, 0, b"how long");
+    }
+
+    /// Reads frames until the server ends the connection.
+    pub(crate) fn expect_close(&mut self) {
+        self.client.read_to_end();
     }
 
     pub(crate) fn get(&mut self, path: &str) -> H2Outcome {
         self.exchange(&[(":method", "GET"), (":scheme", "http"), (":authority", "localhost"), (":path", path)])
     }
 
-    fn read_outcome(&mut self, stream: u32) -> H2Outcome {
+    /// Reads what becomes of a stream.
+    pub(crate) fn finish(&mut self, stream: u32) -> H2Outcome {
         let (mut status, mut body) = (0, Vec::new());
         loop {
             let frame = self.read_frame();

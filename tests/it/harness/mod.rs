@@ -16,7 +16,7 @@ pub(crate) use docroot::{
     SECRET, pattern,
 };
 pub(crate) use h2::{H2Client, H2Outcome};
-pub(crate) use multipart::{Part, parts};
+pub(crate) use multipart::parts;
 pub(crate) use response::Response;
 pub(crate) use server::{TestServer, request};
 

@@ -18,7 +18,7 @@ pub(crate) struct TestServer {
     pub(crate) docroot: Docroot,
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
-    stopped: mpsc::Receiver<()>,
+    stopped: mpsc::Receiver<Result<(), String>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -55,8 +55,7 @@ impl TestServer {
         let thread = std::thread::Builder::new()
             .name("server".to_owned())
             .spawn(move || {
-                run(&text, workers, &tell_ready, stop_asked);
-                tell_stopped.send(()).ok();
+                tell_stopped.send(run(&text, workers, &tell_ready, stop_asked)).ok();
             })
             .expect("a thread");
         let address = ready.recv_timeout(super::PATIENCE).expect("the server starts");
@@ -98,27 +97,31 @@ impl TestServer {
         }
     }
 
-    /// True when `serve` returned within this time.
-    pub(crate) fn stops_within(&mut self, time: Duration) -> bool {
+    /// What `serve` returned within this time; `None`: it did not.
+    pub(crate) fn stops_within(&mut self, time: Duration) -> Option<Result<(), String>> {
         self.begin_shutdown();
-        // A disconnected channel is a thread that panicked: it has stopped as well, and joining it says why.
-        let stopped = !matches!(self.stopped.recv_timeout(time), Err(mpsc::RecvTimeoutError::Timeout));
-        if stopped && let Some(thread) = self.thread.take() {
-            thread.join().expect("the server does not panic");
+        match self.stopped.recv_timeout(time) {
+            Ok(served) => Some(served),
+            Err(mpsc::RecvTimeoutError::Timeout) => None,
+            Err(mpsc::RecvTimeoutError::Disconnected) => Some(Err("the server panicked".to_owned())),
         }
-        stopped
+    }
+
+    /// Stops the server, which must end in good order within this time.
+    #[track_caller]
+    pub(crate) fn stop_within(&mut self, time: Duration) {
+        assert_eq!(self.stops_within(time), Some(Ok(())));
+        self.thread.take();
     }
 }
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        if self.thread.is_none() {
-            return;
-        }
-        if std::thread::panicking() {
-            self.begin_shutdown();
-        } else {
-            assert!(self.stops_within(STOP_WITHIN), "the server did not stop");
+        let Some(thread) = self.thread.take() else { return };
+        self.begin_shutdown();
+        if !std::thread::panicking() {
+            assert!(self.stops_within(STOP_WITHIN).is_some(), "the server did not stop");
+            thread.join().expect("the server does not panic");
         }
     }
 }
@@ -137,7 +140,7 @@ pub(crate) fn request(method: &str, target: &str, fields: &[&str]) -> String {
     text
 }
 
-fn run(config: &str, workers: usize, ready: &mpsc::Sender<SocketAddr>, stop: oneshot::Receiver<()>) {
+fn run(config: &str, workers: usize, ready: &mpsc::Sender<SocketAddr>, stop: oneshot::Receiver<()>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let config = Config::parse(config, Path::new("test.toml")).unwrap_or_else(|error| panic!("{error}"));
@@ -153,6 +156,6 @@ fn run(config: &str, workers: usize, ready: &mpsc::Sender<SocketAddr>, stop: one
             None => server.serve(vec![listener], shutdown).await,
             Some(workers) => server.serve_with_workers(vec![listener], workers, shutdown).await,
         };
-        served.unwrap_or_else(|error| panic!("{error}"));
-    });
+        served.map_err(|error| error.to_string())
+    })
 }

@@ -51,7 +51,7 @@ mod config;
 mod header;
 mod rejection;
 
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 
 pub use config::{AccessLog, Config, ConfigBuilder, ConfigError, ListenAddress};

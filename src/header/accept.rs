@@ -134,7 +134,14 @@ mod tests {
         for accept in ["text/html", "*/*, Text/HTML;q=0.1", "text/html;level=1"] {
             assert!(names(accept), "{accept}");
         }
-        for accept in ["", "*/*", "text/*", "text/html;q=0", "text/html-like", "application/json"] {
+        for accept in [
+            "",
+            "*/*",
+            "text/*",
+            "text/html;q=0",
+            "text/html-like",
+            "application/json",
+        ] {
             assert!(!names(accept), "{accept}");
         }
     }

@@ -20,8 +20,8 @@ impl EntityTag {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn weak(opaque: &str) -> Self {
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn weak(opaque: &str) -> Self {
         Self {
             value: quote("W/", opaque),
             weak: true,

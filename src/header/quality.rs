@@ -36,7 +36,8 @@ mod tests {
             assert_eq!(parse(value.as_bytes()), Some(quality), "{value}");
         }
         for value in [
-            "", "q", "q=", "q=.5", "q=1.001", "q=2", "q=0.1234", "q=0.a", "q=-1", "q=0,5", "q=00", "x=1",
+            "", "q", "q=", "q=.5", "q=1.001", "q=2", "q=0.1234", "q=0.a", "q=-1", "q=0,5", "q=00",
+            "x=1",
         ] {
             assert_eq!(parse(value.as_bytes()), None, "{value}");
         }

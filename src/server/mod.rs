@@ -8,6 +8,7 @@
 mod activity;
 mod app;
 mod connection;
+mod deadline;
 mod error;
 mod listener;
 mod shutdown;

@@ -48,6 +48,12 @@ struct ByBytes;
 
 impl Cache {
     pub(crate) fn new(config: &CacheConfig) -> Self {
+        /// With no memory for content there is still some for what is known of the files: their stamps and field values.
+        const DESCRIPTIONS: u64 = 4 << 20;
+        let mut config = config.clone();
+        if config.memory == 0 {
+            (config.memory, config.file) = (DESCRIPTIONS, 0);
+        }
         // A shard must have room for several of the largest files, or they would never be admitted.
         let shards = (config.memory / (config.file.max(1) * 8)).clamp(1, 64);
         let options = OptionsBuilder::new()
@@ -64,10 +70,7 @@ impl Cache {
             DefaultHashBuilder::default(),
             quick_cache::sync::DefaultLifecycle::default(),
         );
-        Self {
-            shards,
-            config: config.clone(),
-        }
+        Self { shards, config }
     }
 
     /// The file at a relative path as it is now, or what else is there.
@@ -101,6 +104,14 @@ impl Cache {
             .unwrap_or_else(|error| Found::from_error(&error))
     }
 
+    /// Reads the file anew at the next request for it.
+    pub(crate) fn forget(&self, docroot: &Docroot, path: &str) {
+        self.shards.remove(&KeyRef {
+            docroot: docroot.id(),
+            path,
+        });
+    }
+
     async fn load(
         &self,
         docroot: &Docroot,
@@ -110,13 +121,6 @@ impl Cache {
         let Some(open) = docroot.open(path)? else {
             return Ok(Found::Refused(Rejection::NOT_A_FILE));
         };
-        if self.config.memory == 0 {
-            return Ok(Found::File(Arc::new(Representation::streamed(
-                path,
-                &Arc::new(open),
-                media_type(),
-            ))));
-        }
         let stamp = open.stamp;
         let key = Key {
             docroot: docroot.id(),

@@ -11,6 +11,7 @@
 
 pub(crate) mod body;
 pub(crate) mod cache;
+mod decode;
 mod docroot;
 mod listing;
 mod outcome;

@@ -1,7 +1,8 @@
 //! What we hold of a file: its validators and ready-made field values, and its bytes when it is small.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Cursor, Read};
+use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use http::HeaderValue;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::OnceCell;
 
 use super::docroot::{Docroot, OpenFile, Stamp};
 use crate::header::entity_tag::EntityTag;
@@ -36,6 +38,8 @@ pub(crate) struct Representation {
     /// The name carries a hash of the content.
     pub(crate) fingerprinted: bool,
     pub(crate) sidecars: SidecarNotes,
+    /// Of a sidecar: whether it decodes to the file beside it, as that was with this stamp.
+    pub(crate) verified: OnceCell<(Stamp, bool)>,
     entity_tag: EntityTag,
     /// Until then the tag is sent as a weak one.
     weak_until: Option<SystemTime>,
@@ -122,6 +126,7 @@ impl Representation {
             media_type,
             fingerprinted: cache_policy::is_fingerprinted(name),
             sidecars: SidecarNotes::default(),
+            verified: OnceCell::new(),
             entity_tag,
             weak_until: None,
             last_modified: stamp.modified().map(LastModified::new),
@@ -201,6 +206,34 @@ impl Representation {
         *shared.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&open);
         Ok(Some(open))
     }
+
+    /// All of its bytes, from the memory or the disk; waits for the disk, so not for a worker.
+    pub(crate) fn reader(&self, docroot: &Docroot) -> io::Result<Box<dyn Read + Send>> {
+        match &self.content {
+            Content::Memory(bytes) => Ok(Box::new(Cursor::new(bytes.clone()))),
+            Content::File(_) => match self.descriptor(docroot)? {
+                Some(open) => Ok(Box::new(Reader { open, offset: 0 })),
+                None => Err(io::Error::new(
+                    io::ErrorKind::NotFound,
+                    "the file was replaced",
+                )),
+            },
+        }
+    }
+}
+
+/// Reads a shared descriptor, whose own position nobody uses.
+struct Reader {
+    open: Arc<OpenFile>,
+    offset: u64,
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.open.file.read_at(buffer, self.offset)?;
+        self.offset += length as u64;
+        Ok(length)
+    }
 }
 
 impl LastModified {
@@ -231,10 +264,6 @@ impl SidecarNotes {
     pub(crate) fn write(&self, bits: u8) {
         self.0
             .store((uptime_millis() << 8) | u64::from(bits), Ordering::Relaxed);
-    }
-
-    pub(crate) fn forget(&self) {
-        self.0.store(0, Ordering::Relaxed);
     }
 }
 

@@ -1,12 +1,15 @@
-//! Step 4: which coding of a file is sent. A sidecar (`app.js.br` beside `app.js`) is used while it is at least as new as the file.
+//! Step 4: which coding of a file is sent. A sidecar (`app.js.br` beside `app.js`) is used while it is at least as new as the file, and
+//! only when it decodes to the file.
 
+use std::io;
 use std::sync::Arc;
 
 use http::HeaderMap;
 
 use super::Files;
 use super::cache::Found;
-use super::docroot::Kind;
+use super::decode;
+use super::docroot::{Kind, Stamp};
 use super::outcome::Selected;
 use super::representation::Representation;
 use crate::header::accept_encoding::{CodingSet, ContentCoding, negotiate};
@@ -39,8 +42,8 @@ impl Files {
                     ..selected
                 };
             }
-            file.sidecars.forget();
             offered.remove(coding);
+            file.sidecars.write(offered.bits());
         }
         Selected {
             negotiable,
@@ -71,19 +74,58 @@ impl Files {
         found
     }
 
+    /// The sidecar, when it is as new as the file and decodes to it.
     async fn sidecar(
         &self,
-        file: &Representation,
+        file: &Arc<Representation>,
         coding: ContentCoding,
     ) -> Option<Arc<Representation>> {
         let path = [&*file.path, coding.extension()].concat();
-        match self
-            .cache
-            .find(&self.docroot, &path, || self.media_type(&path))
-            .await
-        {
-            Found::File(sidecar) if !sidecar.stamp.is_older_than(&file.stamp) => Some(sidecar),
-            _ => None,
+        // Twice: a sidecar that was found good for a former state of the file is read and looked at anew.
+        for _ in 0..2 {
+            let found = self
+                .cache
+                .find(&self.docroot, &path, || self.media_type(&path))
+                .await;
+            let Found::File(sidecar) = found else {
+                return None;
+            };
+            if sidecar.stamp.is_older_than(&file.stamp) {
+                return None;
+            }
+            let verify = || self.verify(Arc::clone(file), Arc::clone(&sidecar), coding);
+            let (stamp, is_good) = *sidecar.verified.get_or_init(verify).await;
+            if stamp == file.stamp {
+                return is_good.then_some(sidecar);
+            }
+            self.cache.forget(&self.docroot, &path);
         }
+        None
+    }
+
+    async fn verify(
+        &self,
+        file: Arc<Representation>,
+        sidecar: Arc<Representation>,
+        coding: ContentCoding,
+    ) -> (Stamp, bool) {
+        let (stamp, docroot) = (file.stamp, self.docroot.clone());
+        let verified = tokio::task::spawn_blocking(move || {
+            let is_good =
+                decode::decodes_to(coding, sidecar.reader(&docroot)?, file.reader(&docroot)?);
+            if !is_good {
+                tracing::warn!(
+                    sidecar = %sidecar.path,
+                    "does not decode to the file beside it, and is not served; make it again"
+                );
+            }
+            io::Result::Ok(is_good)
+        });
+        let is_good = verified
+            .await
+            .map_err(io::Error::other)
+            .flatten()
+            .unwrap_or(false);
+        (stamp, is_good)
     }
 }

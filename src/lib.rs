@@ -1,16 +1,61 @@
-//! Daemun: the front of a production site.
+//! Daemun is the front of a production site: it serves a document root from memory, correct case by case and fresh on every request.
+//!
+//! There are three ways to use it:
+//!
+//! - **Serve a static site** from the command line: `daemun ./public`.
+//! - **Serve the sites of a configuration** in your own program: [`Config`] and [`Server`].
+//! - **Embed it** in your own router: [`StaticFiles`] is a tower service, [`router`] makes an [`axum::Router`] of a configuration.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use daemun::{Config, Listener, Server};
+//!
+//! let config = Config::load("daemun.toml")?;
+//! let listeners = config.listen().iter().map(Listener::bind).collect::<Result<_, _>>()?;
+//! let shutdown = async { tokio::signal::ctrl_c().await.expect("a handler for Ctrl+C") };
+//! Server::new(&config)?.serve(listeners, shutdown).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Life of a request
+//!
+//! The modules stand in the order in which a request meets them.
+//!
+//! 1. `server`: a worker accepts the connection and reads requests from it, within limits of time and size.
+//! 2. `routing`: the request must be sound, its host picks the site, its path the route.
+//! 3. `static_files`: the path becomes a file beneath the document root (or a redirect, a listing, a refusal); the file's best coding
+//!    is chosen; preconditions and ranges are judged; the response is put together, mostly from values made before.
+//! 4. `transform`: the cache policy by what came out, and the page for an error.
+//! 5. `observe`: the access log hears of it when the last byte has left, or never will.
+//!
+//! `header` holds the rules of RFC 9110 to 9112 that all of them share: pure functions on values. `config` builds the rest: TOML
+//! text, as written, then resolved.
+//!
+//! # Features
+//!
+//! `cli` (default): the `daemun` program. A library user turns default features off and gets no argument parser, no subscriber for
+//! diagnostics and no allocator. Diagnostics are emitted through [`tracing`] all the same.
 
 mod server;
+
 mod routing;
+
 mod static_files;
+
 mod transform;
+
 mod observe;
-mod header;
+
 mod config;
+mod header;
 mod rejection;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+
 pub use config::{AccessLog, Config, ConfigBuilder, ConfigError, ListenAddress};
-pub use observe::{AccessLogLayer, AccessLogService, AccessRecorder, LoggedBody, LogFormat};
+pub use observe::{AccessLogLayer, AccessLogService, AccessRecorder, LogFormat, LoggedBody};
 pub use rejection::Rejection;
 pub use server::{Listener, ServeError, Server, router};
 pub use static_files::body::Body;

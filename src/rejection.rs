@@ -18,25 +18,29 @@ impl Rejection {
     pub(crate) const HOST_MISSING: Self = Self::new(StatusCode::BAD_REQUEST, "host-missing");
     pub(crate) const HOST_REPEATED: Self = Self::new(StatusCode::BAD_REQUEST, "host-repeated");
     pub(crate) const HOST_INVALID: Self = Self::new(StatusCode::BAD_REQUEST, "host-invalid");
-    pub(crate) const HOST_DIFFERS: Self = Self::new(StatusCode::BAD_REQUEST, "host-differs-from-target");
+    pub(crate) const HOST_DIFFERS: Self =
+        Self::new(StatusCode::BAD_REQUEST, "host-differs-from-target");
     pub(crate) const TARGET_FORM: Self = Self::new(StatusCode::BAD_REQUEST, "target-form");
     pub(crate) const FRAMING: Self = Self::new(StatusCode::BAD_REQUEST, "message-framing");
     pub(crate) const METHOD_TOO_LONG: Self = Self::new(StatusCode::BAD_REQUEST, "method-too-long");
-    pub(crate) const METHOD_UNKNOWN: Self = Self::new(StatusCode::NOT_IMPLEMENTED, "method-unknown");
+    pub(crate) const METHOD_UNKNOWN: Self =
+        Self::new(StatusCode::NOT_IMPLEMENTED, "method-unknown");
     pub(crate) const METHOD_NOT_ALLOWED: Self =
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed");
     pub(crate) const TRANSFER_CODING: Self =
         Self::new(StatusCode::NOT_IMPLEMENTED, "transfer-coding-unknown");
     pub(crate) const EXPECTATION: Self =
         Self::new(StatusCode::EXPECTATION_FAILED, "expectation-unknown");
-    pub(crate) const HOST_UNKNOWN: Self = Self::new(StatusCode::MISDIRECTED_REQUEST, "host-unknown");
+    pub(crate) const HOST_UNKNOWN: Self =
+        Self::new(StatusCode::MISDIRECTED_REQUEST, "host-unknown");
 
     // What it asked for.
     pub(crate) const NOT_FOUND: Self = Self::new(StatusCode::NOT_FOUND, "not-found");
     pub(crate) const HIDDEN: Self = Self::new(StatusCode::NOT_FOUND, "hidden");
     pub(crate) const OUTSIDE_DOCROOT: Self = Self::new(StatusCode::NOT_FOUND, "outside-docroot");
     pub(crate) const NOT_A_FILE: Self = Self::new(StatusCode::NOT_FOUND, "not-a-file");
-    pub(crate) const PERMISSION_DENIED: Self = Self::new(StatusCode::FORBIDDEN, "permission-denied");
+    pub(crate) const PERMISSION_DENIED: Self =
+        Self::new(StatusCode::FORBIDDEN, "permission-denied");
     pub(crate) const PRECONDITION_FAILED: Self =
         Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed");
     pub(crate) const RANGE_NOT_SATISFIABLE: Self =
@@ -45,13 +49,16 @@ impl Rejection {
     // The server's own trouble.
     pub(crate) const IO: Self = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "i/o-error");
     pub(crate) const REPLACED: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, "file-replaced");
-    pub(crate) const EXHAUSTED: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, "out-of-descriptors");
+    pub(crate) const EXHAUSTED: Self =
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "out-of-descriptors");
 
     /// What the failure to look at or open a file means for the request.
     pub(crate) fn from_io(error: &std::io::Error) -> Self {
         use rustix::io::Errno;
         match Errno::from_io_error(error) {
-            Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::INVAL) => Self::NOT_FOUND,
+            Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::INVAL) => {
+                Self::NOT_FOUND
+            }
             Some(Errno::XDEV | Errno::LOOP) => Self::OUTSIDE_DOCROOT,
             Some(Errno::NXIO | Errno::NODEV | Errno::OPNOTSUPP) => Self::NOT_A_FILE,
             Some(Errno::ACCESS | Errno::PERM) => Self::PERMISSION_DENIED,

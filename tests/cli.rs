@@ -78,12 +78,11 @@ impl Running {
 
     /// The first TCP listener's address, as told.
     fn address(&self) -> &str {
-        let urls = self
+        let mut urls = self
             .told
             .iter()
             .filter_map(|line| line.strip_prefix("listening on http://"));
-        urls.filter_map(|url| url.strip_suffix('/'))
-            .next()
+        urls.find_map(|url| url.strip_suffix('/'))
             .unwrap_or_else(|| panic!("no address in {:?}", self.told))
     }
 

@@ -14,12 +14,17 @@ const SOURCE: &str = include_str!("../src/config/file.rs");
 
 #[test]
 fn the_page_says_what_the_source_says() {
-    let made = TEMPLATE.replace("{{example}}", EXAMPLE.trim_end()).replace("{{reference}}", reference(SOURCE).trim_end());
+    let made = TEMPLATE
+        .replace("{{example}}", EXAMPLE.trim_end())
+        .replace("{{reference}}", reference(SOURCE).trim_end());
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(PAGE, &made).expect("the page is written");
     }
     let written = fs::read_to_string(PAGE).unwrap_or_default();
-    assert!(made == written, "{PAGE} is not what the source says: run `UPDATE_GOLDEN=1 cargo test --test configuration`");
+    assert!(
+        made == written,
+        "{PAGE} is not what the source says: run `UPDATE_GOLDEN=1 cargo test --test configuration`"
+    );
 }
 
 #[test]
@@ -43,11 +48,55 @@ fn every_key_says_its_default_or_that_it_is_required() {
     for table in tables(SOURCE) {
         assert!(!table.about.is_empty(), "{} is not described", table.name);
         for key in &table.keys {
-            assert!(!key.about.is_empty(), "{} in {} is not described", key.name, table.name);
+            assert!(
+                !key.about.is_empty(),
+                "{} in {} is not described",
+                key.name,
+                table.name
+            );
             let last = key.default.as_str();
-            assert!(last.starts_with("Default: ") || last.starts_with("Required."), "{} in {}: {last:?}", key.name, table.name);
+            assert!(
+                last.starts_with("Default: ") || last.starts_with("Required."),
+                "{} in {}: {last:?}",
+                key.name,
+                table.name
+            );
         }
     }
+}
+
+/// Written out, the defaults that the comments name change nothing.
+#[test]
+fn the_defaults_are_what_the_comments_say() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::create_dir(folder.path().join("public")).expect("a folder");
+    let file = folder.path().join("daemun.toml");
+    let mut text = String::new();
+    let mut written = 0;
+    for table in tables(SOURCE) {
+        let name = table.name.trim_matches('`');
+        if !["[[site]]", "[cache]", "[limits]"].contains(&name) {
+            continue;
+        }
+        let _ = writeln!(text, "{name}");
+        if name == "[[site]]" {
+            text.push_str("docroot = \"public\"\n");
+        }
+        for key in table.keys.iter().filter(|key| key.name != "listing_limit") {
+            let value = key
+                .default
+                .strip_prefix("Default: `")
+                .and_then(|rest| rest.split('`').next());
+            if let Some(value) = value {
+                let _ = writeln!(text, "{} = {value}", key.name);
+                written += 1;
+            }
+        }
+    }
+    assert!(written >= 15, "only {written} defaults were found:\n{text}");
+    let with = Config::parse(&text, &file).unwrap_or_else(|error| panic!("{error}"));
+    let without = Config::parse("", &file).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(format!("{with:#?}"), format!("{without:#?}"), "{text}");
 }
 
 /// A struct of the source.
@@ -72,7 +121,11 @@ fn reference(source: &str) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "### {}\n\n{}\n", table.name, table.about.join("\n\n"));
         for key in table.keys {
-            let _ = writeln!(text, "- **`{}`** ({}): {}  \n  {}", key.name, key.kind, key.about, key.default);
+            let _ = writeln!(
+                text,
+                "- **`{}`** ({}): {}  \n  {}",
+                key.name, key.kind, key.about, key.default
+            );
         }
         text.push('\n');
     }
@@ -89,18 +142,38 @@ fn tables(source: &str) -> Vec<Table> {
             comment.push(text.trim());
         } else if line.starts_with("pub(crate) struct ") && line.ends_with('{') {
             let about = paragraphs(&comment).join("\n");
-            let (name, about) = about.split_once(": ").unwrap_or_else(|| panic!("{line}: its comment is `TABLE: what it is`"));
+            let (name, about) = about
+                .split_once(": ")
+                .unwrap_or_else(|| panic!("{line}: its comment is `TABLE: what it is`"));
             let about = sentence(about).split('\n').map(str::to_owned).collect();
-            tables.push(Table { name: name.to_owned(), about, keys: Vec::new() });
+            tables.push(Table {
+                name: name.to_owned(),
+                about,
+                keys: Vec::new(),
+            });
             comment.clear();
             is_open = true;
-        } else if let Some(field) = line.strip_prefix("pub(crate) ").filter(|_| is_open && !comment.is_empty()) {
-            let (name, kind) = field.trim_end_matches(',').split_once(": ").expect("a field has a type");
+        } else if let Some(field) = line
+            .strip_prefix("pub(crate) ")
+            .filter(|_| is_open && !comment.is_empty())
+        {
+            let (name, kind) = field
+                .trim_end_matches(',')
+                .split_once(": ")
+                .expect("a field has a type");
             let mut lines = std::mem::take(&mut comment);
-            let default = lines.iter().position(|line| line.starts_with("Default: ") || line.starts_with("Required."));
-            let default = default.map_or_else(String::new, |start| lines.split_off(start).join(" "));
+            let default = lines
+                .iter()
+                .position(|line| line.starts_with("Default: ") || line.starts_with("Required."));
+            let default =
+                default.map_or_else(String::new, |start| lines.split_off(start).join(" "));
             let table = tables.last_mut().expect("a table is open");
-            table.keys.push(Key { name: name.to_owned(), kind: in_words(kind), about: lines.join(" "), default });
+            table.keys.push(Key {
+                name: name.to_owned(),
+                kind: in_words(kind),
+                about: lines.join(" "),
+                default,
+            });
         } else if line == "}" {
             is_open = false;
         } else if !line.starts_with('#') {
@@ -112,12 +185,17 @@ fn tables(source: &str) -> Vec<Table> {
 
 /// Lines joined to paragraphs, which an empty line ends.
 fn paragraphs(lines: &[&str]) -> Vec<String> {
-    lines.split(|line| line.is_empty()).map(|paragraph| paragraph.join(" ")).collect()
+    lines
+        .split(|line| line.is_empty())
+        .map(|paragraph| paragraph.join(" "))
+        .collect()
 }
 
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 /// A type of the source as a person who writes TOML calls it.

@@ -11,6 +11,10 @@ use crate::contender::Kind;
 use crate::measure::{Part, Turn};
 use crate::options::Options;
 use crate::startup::{FIRST_BYTE_TARGET_MS, RESIDENT_TARGET_KIB, Startup};
+use crate::tools::busy_share;
+
+/// Other work on a measured core that is not worth a warning, in percent.
+const BUSY_PERCENT: f64 = 5.0;
 
 /// Collects the figures; prints each case when it is done.
 pub(crate) struct Report {
@@ -47,6 +51,14 @@ impl Report {
             options.seconds,
             options.warm_up
         );
+        for core in [options.server_core, options.load_core] {
+            let busy = 100.0 * busy_share(core);
+            if busy > BUSY_PERCENT {
+                println!(
+                    "WARNING: core {core} is {busy:.0}% busy with other work: the figures are noise"
+                );
+            }
+        }
         Self {
             machine,
             cases: Vec::new(),

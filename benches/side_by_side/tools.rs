@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::Result;
 use crate::contender::Kind;
@@ -15,6 +16,31 @@ pub(crate) fn check_cores(options: &Options) -> Result<()> {
         return Err("two cores are needed: one for the servers (--server-core), one for the load (--load-core)".into());
     }
     Ok(())
+}
+
+/// How busy a core is with other work, watched for a second: 1.0 is all the time.
+pub(crate) fn busy_share(core: usize) -> f64 {
+    let before = times(core);
+    std::thread::sleep(Duration::from_secs(1));
+    let passed: Vec<f64> = times(core)
+        .iter()
+        .zip(before)
+        .map(|(now, then)| now - then)
+        .collect();
+    // user nice system idle iowait irq softirq steal
+    let idle: f64 = passed.iter().skip(3).take(2).sum();
+    1.0 - idle / passed.iter().take(8).sum::<f64>().max(1.0)
+}
+
+fn times(core: usize) -> Vec<f64> {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = stat
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("cpu{core} ")));
+    line.unwrap_or_default()
+        .split(' ')
+        .filter_map(|time| time.parse().ok())
+        .collect()
 }
 
 /// Installs what the chosen servers and the load need and this machine lacks.

@@ -1,7 +1,10 @@
 //! `daemun serve`: the default verb.
 //!
-//! 1. flags and file → configuration; 2. addresses are bound, so that what is told at the start is true; 3. it is told; 4. serve until a
-//! signal; 5. drain until all is answered, the deadline has passed, or a second signal comes.
+//! 1. Flags and file become a configuration.
+//! 2. Addresses are bound, so that what is told at the start is true.
+//! 3. It is told.
+//! 4. Serve until a signal.
+//! 5. Drain until all is answered, the deadline has passed, or a second signal comes.
 
 mod args;
 mod hint;
@@ -109,7 +112,7 @@ async fn tell_of_drain(quiet: bool) {
     if !quiet {
         eprintln!("waiting for open responses to end; Ctrl+C once more stops at once");
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// A browser that does not open is no reason not to serve.

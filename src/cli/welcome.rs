@@ -61,19 +61,19 @@ fn friendly(
         "\n  {bold}Daemun{off} {dim}{}{off}\n\n",
         env!("CARGO_PKG_VERSION")
     );
-    let mut line = |label: &str, value: &str, style: &str| {
+    let mut tell = |label: &str, value: &str, style: &str| {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {label:<9}{style}{value}{off}");
     };
     if let Some(file) = file {
-        line(
+        tell(
             "Config",
             &format!("{} ({})", file.display(), config.summary()),
             "",
         );
     }
     for (position, docroot) in config.docroots().iter().enumerate() {
-        line(
+        tell(
             if position == 0 { "Serving" } else { "" },
             &docroot.display().to_string(),
             "",
@@ -83,10 +83,10 @@ fn friendly(
         match address {
             ListenAddress::Tcp(tcp) => {
                 for (label, host) in hosts(*tcp) {
-                    line(label, &url(&host, tcp.port()), link);
+                    tell(label, &url(&host, tcp.port()), link);
                 }
             }
-            ListenAddress::Unix(path) => line("Socket", &path.display().to_string(), ""),
+            ListenAddress::Unix(path) => tell("Socket", &path.display().to_string(), ""),
         }
     }
     let _ = writeln!(text, "\n  {dim}Press Ctrl+C to stop{off}\n");

@@ -1,6 +1,8 @@
 //! The one place where flags, the configuration file and library code meet.
 //!
-//! 1. read the file, if one is named, or make one of the settings of the one site; 2. resolve it; 3. lay the overrides over it.
+//! 1. Read the file, if one is named, or make one of the settings of the one site.
+//! 2. Resolve it.
+//! 3. Lay the overrides over it.
 
 use std::{
     io,

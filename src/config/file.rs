@@ -82,7 +82,7 @@ pub(crate) struct Site {
     /// Whether `app.js.br`, `app.js.zst` and `app.js.gz`, when not older than `app.js`, are sent in its place to clients that accept them.
     /// Default: `true`.
     pub(crate) sidecars: Option<bool>,
-    /// `Cache-Control` for every file of the site.
+    /// `Cache-Control` for every file of the site; the answer of `spa` to paths without a file is always `no-cache`.
     /// Default: by outcome. Files with a fingerprint in their name (`app.3f9a1c7b.js`) are `public, max-age=31536000, immutable`, all
     /// else is `no-cache`.
     pub(crate) cache_control: Option<Text>,
@@ -122,7 +122,7 @@ pub(crate) struct Route {
     /// Default: `false`.
     pub(crate) strip_prefix: Option<bool>,
     /// Where to send the client instead: a path (`"/new/{rest}"`) or a URL (`"https://example.com{path}"`). `{path}` is the path asked
-    /// for, `{rest}` what follows the prefix, `{host}` the host asked for. The query is kept, unless the target has one.
+    /// for, `{rest}` what follows the prefix, `{host}` the host asked for, without its port. The query is kept, unless the target has one.
     /// Default: none.
     pub(crate) redirect: Option<Text>,
     /// A fixed response: its body.
@@ -134,7 +134,7 @@ pub(crate) struct Route {
     /// `Content-Type` of the fixed response.
     /// Default: `"text/plain; charset=utf-8"`.
     pub(crate) media_type: Option<Text>,
-    /// `Cache-Control` for these paths, errors excepted.
+    /// `Cache-Control` for the files and the fixed response at these paths; errors and redirects never have a long life.
     /// Default: the site's.
     pub(crate) cache_control: Option<Text>,
     /// Fields set on the responses to these paths, over the site's; a table of names and values.

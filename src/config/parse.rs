@@ -1,6 +1,8 @@
 //! TOML text → the file as written.
 //!
-//! 1. syntax; 2. keys that no table knows, all of them; 3. values of the wrong type.
+//! 1. Syntax.
+//! 2. Keys that no table knows, all of them.
+//! 3. Values of the wrong type.
 
 use std::ops::Range;
 

@@ -33,10 +33,8 @@ fn an_empty_file_serves_public_beside_it() {
     assert!(config.sites[0].hosts.is_empty());
 }
 
-#[test]
-fn every_key_arrives() {
-    let folder = folder_with(&["a", "b"]);
-    let text = r#"
+/// Every key, none of them with its default.
+const EVERY_KEY: &str = r#"
 workers = 3
 
 [[listen]]
@@ -104,7 +102,11 @@ drain_timeout = 0
 access = "json"
 file = "access.log"
 "#;
-    let config = parse(&folder, text);
+
+#[test]
+fn every_key_of_the_server_arrives() {
+    let folder = folder_with(&["a", "b"]);
+    let config = parse(&folder, EVERY_KEY);
     assert_eq!(config.workers(), NonZeroUsize::new(3).expect("three"));
     let socket = folder.path().join("run.sock");
     assert_eq!(
@@ -127,7 +129,12 @@ file = "access.log"
         [folder.path().join("a"), folder.path().join("b")]
     );
     assert_eq!(config.summary(), "1 site, 3 routes, 2 listeners");
+}
 
+#[test]
+fn every_key_of_a_site_arrives() {
+    let folder = folder_with(&["a", "b"]);
+    let config = parse(&folder, EVERY_KEY);
     let site = &config.sites[0];
     assert_eq!(site.hosts.len(), 3);
     assert_eq!(site.cache_control.as_ref().expect("a value"), "max-age=60");
@@ -147,8 +154,13 @@ file = "access.log"
     assert!(files.clean_urls && files.hidden && !files.sidecars);
     assert_eq!(files.symlinks, SymlinkPolicy::Follow);
     assert_eq!(files.media_types["glb"], "model/gltf-binary");
+}
 
-    let [own, redirect, fixed] = &site.routes[..] else {
+#[test]
+fn every_key_of_a_route_arrives() {
+    let folder = folder_with(&["a", "b"]);
+    let config = parse(&folder, EVERY_KEY);
+    let [own, redirect, fixed] = &config.sites[0].routes[..] else {
         panic!("three routes")
     };
     let RouteAction::Files(inherited) = &own.action else {

@@ -20,7 +20,7 @@ impl EntityTag {
         }
     }
 
-    /// A tag that may stay the same over changes nobody should care for, or that cannot be told apart yet.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn weak(opaque: &str) -> Self {
         Self {
             value: quote("W/", opaque),

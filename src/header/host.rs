@@ -142,22 +142,18 @@ fn check_name(name: &str) -> Result<(), HostError> {
     if name.len() > MAX_NAME {
         return Err(HostError::TooLong);
     }
-    let mut last = "";
-    for label in name.split('.') {
-        if label.is_empty() {
-            return Err(HostError::Label);
-        }
-        // The underscore is no letter of host names, but of names in use.
-        if !label
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        {
-            return Err(HostError::Character);
-        }
-        last = label;
+    // The underscore is no letter of host names, but of names in use.
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if !name.bytes().all(is_letter) {
+        return Err(HostError::Character);
     }
-    let is_address = last.bytes().all(|byte| byte.is_ascii_digit());
-    if is_address && name.parse::<Ipv4Addr>().is_err() {
+    if matches!(name.as_bytes(), [] | [b'.', ..] | [.., b'.'])
+        || name.as_bytes().windows(2).any(|two| two == b"..")
+    {
+        return Err(HostError::Label);
+    }
+    let mut last_label = name.bytes().rev().take_while(|&byte| byte != b'.');
+    if last_label.all(|byte| byte.is_ascii_digit()) && name.parse::<Ipv4Addr>().is_err() {
         return Err(HostError::Address);
     }
     Ok(())

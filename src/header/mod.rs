@@ -4,6 +4,7 @@
 //! it is near free when its field is absent, it does not allocate in the common case, and it never repairs what it cannot
 //! read: the rule's own answer to a malformed value (ignore it, refuse it, match nothing) is stated where it is taken.
 
+pub(crate) mod accept;
 pub(crate) mod accept_encoding;
 pub(crate) mod entity_tag;
 pub(crate) mod host;
@@ -11,6 +12,7 @@ pub(crate) mod http_date;
 pub(crate) mod media_type;
 pub(crate) mod multipart;
 pub(crate) mod precondition;
+mod quality;
 pub(crate) mod range;
 
 use http::{HeaderMap, HeaderName, HeaderValue};

@@ -8,6 +8,8 @@
 //!
 //! Only GET has ranges (§14.2): for other methods nobody asks here.
 
+use std::fmt::Write;
+
 use http::header::RANGE;
 use http::{HeaderMap, HeaderValue};
 
@@ -62,10 +64,7 @@ pub(crate) enum RangeSet {
 /// The answer to the request's `Range`, for a representation of `complete_length` bytes.
 pub(crate) fn resolve(headers: &HeaderMap, complete_length: u64) -> RangeSet {
     // 1. Two lines would be two range units; neither counts.
-    let Some(line) = only_line(headers, &RANGE) else {
-        return RangeSet::Whole;
-    };
-    let Some(set) = strip_unit(line.as_bytes()) else {
+    let Some(set) = only_line(headers, &RANGE).and_then(|line| strip_unit(line.as_bytes())) else {
         return RangeSet::Whole;
     };
 
@@ -101,7 +100,15 @@ pub(crate) fn resolve(headers: &HeaderMap, complete_length: u64) -> RangeSet {
 
 /// The value of `Content-Range` for a part that is sent: `bytes 0-499/1234` (§14.4).
 pub(crate) fn content_range(range: ByteRange, complete_length: u64) -> HeaderValue {
-    let text = format!("bytes {}-{}/{complete_length}", range.start, range.end - 1);
+    // Long enough for any three numbers, so that the text does not move while it grows.
+    let mut text = String::with_capacity(70);
+    write!(
+        text,
+        "bytes {}-{}/{complete_length}",
+        range.start,
+        range.end - 1
+    )
+    .expect("a String takes all");
     HeaderValue::try_from(text).expect("digits and punctuation are visible ASCII")
 }
 
@@ -165,8 +172,8 @@ fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// Step 4: adds a range to those that are apart from each other, and keeps them so: it swallows all that it touches and takes the
-/// place of the first of them. What it swallows touched none of the others, so the result touches none either.
+/// Step 4: adds a range to those that are apart from each other, and keeps them so. It swallows all that it touches, and takes
+/// the place of the first of them. What it swallows touched none of the others, so the result touches none either.
 fn add(ranges: &mut Vec<ByteRange>, mut range: ByteRange) {
     let place = ranges
         .iter()

@@ -82,8 +82,14 @@ impl AccessRecorder {
     /// When the system has no thread to give.
     pub fn to_writer(format: LogFormat, writer: impl Write + Send + 'static) -> io::Result<Self> {
         let seed = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()) << 32);
-        let ids = Arc::new(Ids { next: AtomicU64::new(seed) });
-        Ok(Self { format, writer: Arc::new(Writer::start(Box::new(writer))?), ids })
+        let ids = Arc::new(Ids {
+            next: AtomicU64::new(seed),
+        });
+        Ok(Self {
+            format,
+            writer: Arc::new(Writer::start(Box::new(writer))?),
+            ids,
+        })
     }
 
     /// Appends to a file, which is made when it is missing.
@@ -91,7 +97,10 @@ impl AccessRecorder {
     /// # Errors
     /// When the file cannot be opened for appending.
     pub fn to_file(format: LogFormat, path: &Path) -> io::Result<Self> {
-        Self::to_writer(format, OpenOptions::new().append(true).create(true).open(path)?)
+        Self::to_writer(
+            format,
+            OpenOptions::new().append(true).create(true).open(path)?,
+        )
     }
 
     pub(crate) fn begin<B>(&self, request: &Request<B>, client: Option<IpAddr>) -> Exchange {

@@ -25,7 +25,12 @@ pub struct CountedBody<B: Body + Unpin, E: OnEnd> {
 
 impl<B: Body + Unpin, E: OnEnd> CountedBody<B, E> {
     pub(crate) fn new(inner: B, on_end: E) -> Self {
-        Self { inner, on_end, sent: 0, has_ended: false }
+        Self {
+            inner,
+            on_end,
+            sent: 0,
+            has_ended: false,
+        }
     }
 
     fn end(&mut self, end: End) {
@@ -45,7 +50,9 @@ impl<B: Body + Unpin, E: OnEnd> Body for CountedBody<B, E> {
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
         match &frame {
-            Some(Ok(frame)) => self.sent += frame.data_ref().map_or(0, |data| data.remaining() as u64),
+            Some(Ok(frame)) => {
+                self.sent += frame.data_ref().map_or(0, |data| data.remaining() as u64);
+            }
             Some(Err(_)) => self.end(End::Aborted),
             None => self.end(End::Whole),
         }

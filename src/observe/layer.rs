@@ -44,7 +44,10 @@ impl<S> Layer<S> for AccessLogLayer {
     type Service = AccessLogService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AccessLogService { inner, log: self.log.clone() }
+        AccessLogService {
+            inner,
+            log: self.log.clone(),
+        }
     }
 }
 
@@ -63,7 +66,10 @@ where
     }
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
-        let client = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let client = request
+            .extensions()
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|info| info.0.ip());
         let mut exchange = self.log.begin(&request, client);
         let answer = self.inner.call(request);
         Box::pin(async move {

@@ -40,9 +40,17 @@ pub(super) fn combined(line: &mut Vec<u8>, exchange: &Exchange, sent: u64, now: 
 /// One JSON object; `outcome` is `whole` or `aborted`, `duration_ms` has microseconds behind the point.
 pub(super) fn json(line: &mut Vec<u8>, exchange: &Exchange, sent: u64, end: End, now: SystemTime) {
     line.extend_from_slice(b"{\"time\":\"");
-    with_times(now, |times| line.extend_from_slice(times.rfc3339.as_bytes()));
-    let millis = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_millis());
-    let _ = write!(line, ".{millis:03}Z\",\"request_id\":\"{:016x}\",\"client\":\"", exchange.id);
+    with_times(now, |times| {
+        line.extend_from_slice(times.rfc3339.as_bytes());
+    });
+    let millis = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.subsec_millis());
+    let _ = write!(
+        line,
+        ".{millis:03}Z\",\"request_id\":\"{:016x}\",\"client\":\"",
+        exchange.id
+    );
     client(line, exchange);
     line.extend_from_slice(b"\",\"method\":");
     text(line, exchange.method.as_str().as_bytes());
@@ -50,9 +58,19 @@ pub(super) fn json(line: &mut Vec<u8>, exchange: &Exchange, sent: u64, end: End,
     optional(line, exchange.host.as_ref());
     line.extend_from_slice(b",\"target\":\"");
     target(line, exchange);
-    let _ = write!(line, "\",\"protocol\":\"{}\",\"status\":{}", version(exchange.version), status(exchange));
+    let _ = write!(
+        line,
+        "\",\"protocol\":\"{}\",\"status\":{}",
+        version(exchange.version),
+        status(exchange)
+    );
     let micros = exchange.begun.elapsed().as_micros();
-    let _ = write!(line, ",\"bytes\":{sent},\"duration_ms\":{}.{:03}", micros / 1000, micros % 1000);
+    let _ = write!(
+        line,
+        ",\"bytes\":{sent},\"duration_ms\":{}.{:03}",
+        micros / 1000,
+        micros % 1000
+    );
     let answer = exchange.answer.as_ref();
     line.extend_from_slice(b",\"route\":");
     match answer.and_then(|answer| answer.route.as_ref()) {
@@ -92,7 +110,10 @@ fn target(line: &mut Vec<u8>, exchange: &Exchange) {
 }
 
 fn status(exchange: &Exchange) -> u16 {
-    exchange.answer.as_ref().map_or(CLIENT_CLOSED_REQUEST, |answer| answer.status.as_u16())
+    exchange
+        .answer
+        .as_ref()
+        .map_or(CLIENT_CLOSED_REQUEST, |answer| answer.status.as_u16())
 }
 
 fn version(version: Version) -> &'static str {
@@ -113,7 +134,7 @@ fn quoted(line: &mut Vec<u8>, value: &[u8]) {
         if is_plain(byte) {
             line.push(*byte);
         } else {
-            let _ = write!(line, "\\u{:04x}", byte);
+            let _ = write!(line, "\\u{byte:04x}");
         }
     }
 }
@@ -158,7 +179,9 @@ fn with_times(now: SystemTime, use_times: impl FnOnce(&Times)) {
     thread_local! {
         static TIMES: RefCell<Option<Times>> = const { RefCell::new(None) };
     }
-    let second = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let second = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     TIMES.with_borrow_mut(|times| match times {
         Some(times) if times.second == second => use_times(times),
         _ => use_times(times.insert(Times::at(second, now))),
@@ -167,10 +190,10 @@ fn with_times(now: SystemTime, use_times: impl FnOnce(&Times)) {
 
 impl Times {
     fn at(second: u64, now: SystemTime) -> Self {
+        const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
         // "Sun, 06 Nov 1994 08:49:37 GMT" holds every part but the number of the month.
         let date = httpdate::fmt_http_date(now);
         let (day, month, year, clock) = (&date[5..7], &date[8..11], &date[12..16], &date[17..25]);
-        const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
         let number = MONTHS.find(month).map_or(1, |at| at / 3 + 1);
         Self {
             second,
@@ -198,7 +221,10 @@ mod tests {
     fn what_a_client_sends_cannot_end_the_line_or_the_quotes() {
         let mut line = Vec::new();
         quoted(&mut line, b"a\" \\ \n\x00\xff");
-        assert_eq!(String::from_utf8(line).unwrap(), r"a\u0022 \u005c \u000a\u0000\u00ff");
+        assert_eq!(
+            String::from_utf8(line).unwrap(),
+            r"a\u0022 \u005c \u000a\u0000\u00ff"
+        );
     }
 
     #[test]

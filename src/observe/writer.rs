@@ -43,16 +43,21 @@ impl Writer {
     pub(super) fn start(mut place: Box<dyn Write + Send>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let of_thread = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("access-log".to_owned()).spawn(move || {
-            let mut lines = Vec::with_capacity(BATCH);
-            while of_thread.wait(&mut lines) {
-                if let Err(error) = place.write_all(&lines).and_then(|()| place.flush()) {
-                    tracing::error!(%error, "the access log could not be written");
+        let thread = std::thread::Builder::new()
+            .name("access-log".to_owned())
+            .spawn(move || {
+                let mut lines = Vec::with_capacity(BATCH);
+                while of_thread.wait(&mut lines) {
+                    if let Err(error) = place.write_all(&lines).and_then(|()| place.flush()) {
+                        tracing::error!(%error, "the access log could not be written");
+                    }
+                    lines.clear();
                 }
-                lines.clear();
-            }
-        })?;
-        Ok(Self { shared, thread: Some(thread) })
+            })?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
     }
 
     /// Appends one line, which `write` forms in place.
@@ -94,18 +99,25 @@ impl Shared {
         let waiting = self.lock();
         let waiting = self
             .changed
-            .wait_while(waiting, |waiting| waiting.lines.is_empty() && waiting.lost == 0 && !waiting.has_ended)
+            .wait_while(waiting, |waiting| {
+                waiting.lines.is_empty() && waiting.lost == 0 && !waiting.has_ended
+            })
             .unwrap_or_else(PoisonError::into_inner);
         // Something is there; give it company, so that a busy server makes few system calls.
         let (mut waiting, _) = self
             .changed
-            .wait_timeout_while(waiting, DELAY, |waiting| waiting.lines.len() < BATCH && !waiting.has_ended)
+            .wait_timeout_while(waiting, DELAY, |waiting| {
+                waiting.lines.len() < BATCH && !waiting.has_ended
+            })
             .unwrap_or_else(PoisonError::into_inner);
         mem::swap(&mut waiting.lines, lines);
         let lost = mem::take(&mut waiting.lost);
         drop(waiting);
         if lost > 0 {
-            tracing::warn!(lost, "access records were left out: the place they are written to is too slow");
+            tracing::warn!(
+                lost,
+                "access records were left out: the place they are written to is too slow"
+            );
         }
         !lines.is_empty()
     }
@@ -139,13 +151,12 @@ mod tests {
         }
         drop(writer);
         let all: Vec<u8> = written.iter().flatten().collect();
-        let expected: String = (0..1000).map(|number| format!("{number}\n")).collect();
-        assert_eq!(String::from_utf8(all).unwrap(), expected);
+        let all = String::from_utf8(all).unwrap();
+        assert!(all.lines().eq((0..1000).map(|number| number.to_string())));
     }
 
     #[test]
     fn a_place_that_stands_still_costs_records_and_no_waiting() {
-        let (allow, wait) = mpsc::channel::<()>();
         struct Stuck(mpsc::Receiver<()>, Arc<Mutex<usize>>);
         impl Write for Stuck {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -157,6 +168,7 @@ mod tests {
                 Ok(())
             }
         }
+        let (allow, wait) = mpsc::channel::<()>();
         let total = Arc::new(Mutex::new(0));
         let writer = Writer::start(Box::new(Stuck(wait, Arc::clone(&total)))).unwrap();
         let line = [b'x'; 1 << 10];
@@ -165,6 +177,9 @@ mod tests {
         }
         drop(allow);
         drop(writer);
-        assert!(*total.lock().unwrap() <= 2 * (BOUND + line.len()), "bounded, whatever was appended");
+        assert!(
+            *total.lock().unwrap() <= 2 * (BOUND + line.len()),
+            "bounded, whatever was appended"
+        );
     }
 }

@@ -45,8 +45,16 @@ impl Gate {
             }
         }
         patterns.sort();
-        let sites = config.sites.iter().map(|site| Arc::new(Site::new(site, &cache))).collect();
-        Self { sites, exact, patterns }
+        let sites = config
+            .sites
+            .iter()
+            .map(|site| Arc::new(Site::new(site, &cache)))
+            .collect();
+        Self {
+            sites,
+            exact,
+            patterns,
+        }
     }
 
     /// Answers any request.
@@ -70,9 +78,16 @@ impl Gate {
     }
 
     fn site(&self, host: &str) -> Option<&Arc<Site>> {
-        let index = if self.exact.is_empty() { None } else { self.exact.get(host).copied() };
+        let index = if self.exact.is_empty() {
+            None
+        } else {
+            self.exact.get(host).copied()
+        };
         let index = index.or_else(|| {
-            self.patterns.iter().find(|(pattern, _)| pattern.matches(host)).map(|(_, index)| *index)
+            self.patterns
+                .iter()
+                .find(|(pattern, _)| pattern.matches(host))
+                .map(|(_, index)| *index)
         })?;
         self.sites.get(index)
     }
@@ -96,12 +111,18 @@ fn refuse(parts: &Parts, rejection: Rejection) -> Response<Body> {
     } else {
         Refusal::from(rejection)
     };
-    let mut response = static_files::respond_with_page((&parts.method, &parts.headers), refusal, None);
+    let mut response =
+        static_files::respond_with_page((&parts.method, &parts.headers), refusal, None);
     if parts.version <= Version::HTTP_11 {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     // To CONNECT the length of a body is without meaning (RFC 9110 §9.3.6), but a refusal has one.
-    debug_assert!(response.headers().contains_key(CONTENT_LENGTH), "a refusal tells its length");
+    debug_assert!(
+        response.headers().contains_key(CONTENT_LENGTH),
+        "a refusal tells its length"
+    );
     response
 }
 

@@ -33,8 +33,8 @@ impl HostPattern {
     pub(crate) fn matches(&self, host: &str) -> bool {
         match self {
             Self::Exact(name) => host == name,
-            // The suffix begins with a dot, so what comes before it is one or more whole labels.
-            Self::Suffix(suffix) => host.len() > suffix.len() && host.ends_with(suffix.as_str()),
+            // The suffix begins with a dot and no host does, so one or more whole labels come before it.
+            Self::Suffix(suffix) => host.ends_with(suffix.as_str()),
             Self::Any => true,
         }
     }

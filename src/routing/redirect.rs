@@ -20,14 +20,26 @@ pub(super) struct Redirect {
 
 impl Redirect {
     pub(super) fn new(to: &str, status: StatusCode) -> Self {
-        Self { to: to.to_owned(), status, takes_query: !to.contains('?') }
+        Self {
+            to: to.to_owned(),
+            status,
+            takes_query: !to.contains('?'),
+        }
     }
 
-    pub(super) fn answer(&self, pattern: &PathPattern, request: &Parts) -> Result<Response<Body>, Refusal> {
+    pub(super) fn answer(
+        &self,
+        pattern: &PathPattern,
+        request: &Parts,
+    ) -> Result<Response<Body>, Refusal> {
         let location = self.location(pattern, request);
         // What came from the request must not choose the host: "/{rest}" with a rest of "/evil.example" would.
         let leads_away = location.starts_with("//") && !self.to.starts_with("//");
-        let location = if leads_away { format!("/{}", location.trim_start_matches('/')) } else { location };
+        let location = if leads_away {
+            format!("/{}", location.trim_start_matches('/'))
+        } else {
+            location
+        };
         let location = HeaderValue::try_from(location).map_err(|_| Rejection::TARGET_FORM)?;
         Ok(crate::static_files::redirect(location, self.status))
     }
@@ -50,7 +62,9 @@ impl Redirect {
             rest = behind;
         }
         location.push_str(rest);
-        if self.takes_query && let Some(query) = request.uri.query() {
+        if self.takes_query
+            && let Some(query) = request.uri.query()
+        {
             location.push('?');
             location.push_str(query);
         }
@@ -60,7 +74,11 @@ impl Redirect {
 
 fn host(request: &Parts) -> String {
     let field = request.headers.get(HOST).map(HeaderValue::as_bytes);
-    let value = request.uri.authority().map(|authority| authority.as_str().as_bytes()).or(field);
+    let value = request
+        .uri
+        .authority()
+        .map(|authority| authority.as_str().as_bytes())
+        .or(field);
     match value.and_then(|value| Host::parse(value).ok()) {
         Some(host) => host.name().to_owned(),
         None => String::new(),

@@ -1,7 +1,7 @@
 //! Step 1: what must hold of every request, whatever it asks for.
 
 use http::request::Parts;
-use http::{Method, Version, header};
+use http::{HeaderValue, Method, Version, header};
 
 use crate::header::host::Host;
 use crate::rejection::Rejection;
@@ -12,8 +12,10 @@ pub(super) fn check(request: &Parts) -> Result<Option<Host<'_>>, Rejection> {
     if request.version <= Version::HTTP_11 {
         check_framing(request)?;
     }
-    if let Some(expect) = request.headers.get(header::EXPECT)
-        && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
+    let expectations = request.headers.get_all(header::EXPECT).iter();
+    if !expectations
+        .map(HeaderValue::as_bytes)
+        .all(|expectation| expectation.eq_ignore_ascii_case(b"100-continue"))
     {
         return Err(Rejection::EXPECTATION);
     }
@@ -23,9 +25,13 @@ pub(super) fn check(request: &Parts) -> Result<Option<Host<'_>>, Rejection> {
 /// RFC 9110 §9.1: 501 for a method that nothing here knows, 405 for one that is known and never allowed.
 fn check_method(method: &Method) -> Result<(), Rejection> {
     match *method {
-        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE | Method::OPTIONS | Method::PATCH => {
-            Ok(())
-        }
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::DELETE
+        | Method::OPTIONS
+        | Method::PATCH => Ok(()),
         // CONNECT would make a tunnel, TRACE would show an attacker's script the fields it may not read.
         Method::CONNECT | Method::TRACE => Err(Rejection::METHOD_NOT_ALLOWED),
         _ if method.as_str().len() > 64 => Err(Rejection::METHOD_TOO_LONG),
@@ -36,7 +42,9 @@ fn check_method(method: &Method) -> Result<(), Rejection> {
 /// RFC 9112 §6.1: one literal `chunked`, or nothing that anybody in front of us could read in another way.
 fn check_framing(request: &Parts) -> Result<(), Rejection> {
     let mut codings = request.headers.get_all(header::TRANSFER_ENCODING).iter();
-    let Some(coding) = codings.next() else { return Ok(()) };
+    let Some(coding) = codings.next() else {
+        return Ok(());
+    };
     if codings.next().is_some() || request.headers.contains_key(header::CONTENT_LENGTH) {
         return Err(Rejection::FRAMING);
     }
@@ -44,7 +52,16 @@ fn check_framing(request: &Parts) -> Result<(), Rejection> {
     match coding.as_slice() {
         b"chunked" if request.version == Version::HTTP_11 => Ok(()),
         // A coding that we would have to undo before `chunked`.
-        _ if [&b"gzip"[..], b"x-gzip", b"deflate", b"compress", b"x-compress"].iter().any(|known| coding.starts_with(known)) => {
+        _ if [
+            &b"gzip"[..],
+            b"x-gzip",
+            b"deflate",
+            b"compress",
+            b"x-compress",
+        ]
+        .iter()
+        .any(|known| coding.starts_with(known)) =>
+        {
             Err(Rejection::TRANSFER_CODING)
         }
         _ => Err(Rejection::FRAMING),
@@ -58,11 +75,20 @@ fn host(request: &Parts) -> Result<Option<Host<'_>>, Rejection> {
     if fields.next().is_some() {
         return Err(Rejection::HOST_REPEATED);
     }
-    let field = field.map(|field| Host::parse(field.as_bytes()).map_err(|_| Rejection::HOST_INVALID)).transpose()?;
+    let field = field
+        .map(|field| Host::parse(field.as_bytes()).map_err(|_| Rejection::HOST_INVALID))
+        .transpose()?;
+    let Some(authority) = request.uri.authority() else {
+        let is_needed = request.version != Version::HTTP_10;
+        return if field.is_none() && is_needed {
+            Err(Rejection::HOST_MISSING)
+        } else {
+            Ok(field)
+        };
+    };
     if field.is_none() && request.version == Version::HTTP_11 {
         return Err(Rejection::HOST_MISSING);
     }
-    let Some(authority) = request.uri.authority() else { return Ok(field) };
     let target = Host::parse(authority.as_str().as_bytes()).map_err(|_| Rejection::HOST_INVALID)?;
     if let Some(field) = &field
         && (field.name() != target.name() || port(field, request) != port(&target, request))
@@ -73,5 +99,10 @@ fn host(request: &Parts) -> Result<Option<Host<'_>>, Rejection> {
 }
 
 fn port(host: &Host<'_>, request: &Parts) -> u16 {
-    host.port().unwrap_or(if request.uri.scheme_str() == Some("https") { 443 } else { 80 })
+    host.port()
+        .unwrap_or(if request.uri.scheme_str() == Some("https") {
+            443
+        } else {
+            80
+        })
 }

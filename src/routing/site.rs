@@ -8,7 +8,10 @@ use std::task::{Context, Poll};
 
 use axum::extract::OriginalUri;
 use bytes::Bytes;
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN};
+use http::header::{
+    ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ORIGIN,
+};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
@@ -22,8 +25,8 @@ use crate::rejection::Rejection;
 use crate::static_files::body::Body;
 use crate::static_files::cache::Cache;
 use crate::static_files::path::RelativePath;
-use crate::transform::cache_policy::NO_CACHE;
 use crate::static_files::{self, FileRequest, Files, Outcome, Policy, Refusal};
+use crate::transform::cache_policy::{NO_CACHE, NO_STORE};
 
 /// One virtual host, ready to answer.
 #[derive(Debug)]
@@ -53,7 +56,11 @@ enum Handler {
     Site,
     Files(Arc<Files>),
     Redirect(Redirect),
-    Respond { status: StatusCode, body: Bytes, media_type: HeaderValue },
+    Respond {
+        status: StatusCode,
+        body: Bytes,
+        media_type: HeaderValue,
+    },
 }
 
 /// Which route answered, in the extensions of the response, for the access log.
@@ -63,7 +70,11 @@ pub(crate) struct RouteLabel(pub(crate) Arc<str>);
 impl Site {
     pub(super) fn new(config: &SiteConfig, cache: &Arc<Cache>) -> Self {
         let files = |settings: &_| Arc::new(Files::new(Clone::clone(settings), Arc::clone(cache)));
-        let mut routes: Vec<_> = config.routes.iter().map(|route| Route::new(route, &files)).collect();
+        let mut routes: Vec<_> = config
+            .routes
+            .iter()
+            .map(|route| Route::new(route, &files))
+            .collect();
         routes.sort_by(|a, b| a.pattern.cmp(&b.pattern));
         Self {
             files: config.files.as_ref().map(files),
@@ -86,9 +97,14 @@ impl Site {
         *request.version_mut() = parts.version;
         *request.headers_mut() = parts.headers.clone();
         *request.extensions_mut() = parts.extensions.clone();
-        let Ok(mut response) = cors.layer(SiteService(Arc::clone(self))).call(request).await;
+        let Ok(mut response) = cors
+            .layer(SiteService(Arc::clone(self)))
+            .call(request)
+            .await;
         if parts.method == Method::OPTIONS {
-            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            response
+                .headers_mut()
+                .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         response
     }
@@ -107,9 +123,16 @@ impl Site {
             Ok(response) => response,
             Err(refusal) => self.refuse(parts, path.as_ref(), refusal).await,
         };
-        let route_headers = route.map_or(&[][..], |route| &route.headers);
-        for (name, value) in self.headers.iter().chain(route_headers) {
-            response.headers_mut().insert(name.clone(), value.clone());
+        let of_route = route.map_or(&[][..], |route| &route.headers);
+        let is_refused = response.extensions().get::<Rejection>().is_some();
+        for (name, value) in self.headers.iter().chain(of_route) {
+            // What describes the route's files does not describe the page for an error.
+            if !(is_refused
+                && name.as_str().starts_with("content-")
+                && *name != CONTENT_SECURITY_POLICY)
+            {
+                response.headers_mut().insert(name.clone(), value.clone());
+            }
         }
         if let Some(route) = route {
             response.extensions_mut().insert(route.label.clone());
@@ -123,7 +146,9 @@ impl Site {
             return None;
         }
         let path = path.rooted();
-        self.routes.iter().find(|route| route.pattern.matches(&path))
+        self.routes
+            .iter()
+            .find(|route| route.pattern.matches(&path))
     }
 
     async fn answer_by(
@@ -132,29 +157,64 @@ impl Site {
         parts: &Parts,
         path: &RelativePath<'_>,
     ) -> Result<Response<Body>, Refusal> {
-        let rule = route.and_then(|route| route.cache_control.as_ref()).or(self.cache_control.as_ref());
+        let rule = route
+            .and_then(|route| route.cache_control.as_ref())
+            .or(self.cache_control.as_ref());
         let (files, path) = match route.map(|route| (route, &route.handler)) {
             None | Some((_, Handler::Site)) => (self.files.as_ref(), path.clone()),
             Some((route, Handler::Files(files))) => (Some(files), route.path_for(path)),
             Some((route, Handler::Redirect(redirect))) => {
-                return Ok(redirect.answer(&route.pattern, parts)?);
+                return redirect.answer(&route.pattern, parts);
             }
-            Some((_, Handler::Respond { status, body, media_type })) => {
+            Some((
+                _,
+                Handler::Respond {
+                    status,
+                    body,
+                    media_type,
+                },
+            )) => {
+                let rule = if status.is_success() { rule } else { None };
                 return Ok(fixed(&parts.method, *status, body, media_type, rule));
             }
         };
-        let Some(files) = files else { return Err(Rejection::NOT_FOUND.into()) };
+        let Some(files) = files else {
+            return Err(Rejection::NOT_FOUND.into());
+        };
         // Mounted beneath a path of the embedder's router, this is what the client sent.
-        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
-        let request = FileRequest { method: &parts.method, uri, headers: &parts.headers, path: &path };
+        let uri = parts
+            .extensions
+            .get::<OriginalUri>()
+            .map_or(&parts.uri, |original| &original.0);
+        let request = FileRequest {
+            method: &parts.method,
+            uri,
+            headers: &parts.headers,
+            path: &path,
+        };
         let outcome: Outcome = files.answer(&request).await;
-        static_files::respond(&parts.method, outcome, Policy { cache_control: rule })
+        static_files::respond(
+            &parts.method,
+            outcome,
+            Policy {
+                cache_control: rule,
+            },
+        )
     }
 
     /// Step 4: the site's page for an error, as long as it can be had.
-    async fn refuse(&self, parts: &Parts, path: Option<&RelativePath<'_>>, refusal: Refusal) -> Response<Body> {
+    async fn refuse(
+        &self,
+        parts: &Parts,
+        path: Option<&RelativePath<'_>>,
+        refusal: Refusal,
+    ) -> Response<Body> {
         let status = refusal.rejection.status();
-        let configured = self.error_pages.iter().find(|(of, _)| *of == status).map(|(_, page)| page.as_str());
+        let configured = self
+            .error_pages
+            .iter()
+            .find(|(of, _)| *of == status)
+            .map(|(_, page)| page.as_str());
         let page = match &self.files {
             Some(files) => files.error_page(status, configured, path).await,
             None => None,
@@ -164,12 +224,19 @@ impl Site {
 }
 
 impl Route {
-    fn new(config: &RouteConfig, files: &dyn Fn(&static_files::settings::Settings) -> Arc<Files>) -> Self {
+    fn new(
+        config: &RouteConfig,
+        files: &dyn Fn(&static_files::settings::Settings) -> Arc<Files>,
+    ) -> Self {
         let handler = match &config.action {
             RouteAction::Site => Handler::Site,
             RouteAction::Files(settings) => Handler::Files(files(settings)),
             RouteAction::Redirect { to, status } => Handler::Redirect(Redirect::new(to, *status)),
-            RouteAction::Respond { status, body, media_type } => Handler::Respond {
+            RouteAction::Respond {
+                status,
+                body,
+                media_type,
+            } => Handler::Respond {
                 status: *status,
                 body: body.clone(),
                 media_type: media_type.clone(),
@@ -201,12 +268,25 @@ fn fixed(
     media_type: &HeaderValue,
     cache_control: Option<&HeaderValue>,
 ) -> Response<Body> {
-    let sent = if *method == Method::HEAD { Body::empty() } else { Body::memory(body.clone()) };
+    let sent = if *method == Method::HEAD {
+        Body::empty()
+    } else {
+        Body::memory(body.clone())
+    };
     let mut response = Response::new(sent);
     *response.status_mut() = status;
     let fields = response.headers_mut();
-    fields.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    fields.insert(CACHE_CONTROL, cache_control.cloned().unwrap_or_else(|| NO_CACHE.clone()));
+    fields.insert(
+        http::header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    fields.insert(
+        CACHE_CONTROL,
+        cache_control.cloned().unwrap_or_else(|| {
+            let failed = status.is_client_error() || status.is_server_error();
+            (if failed { &NO_STORE } else { &NO_CACHE }).clone()
+        }),
+    );
     // RFC 9110 §8.6: neither of these has a body, nor a length.
     if status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
         fields.insert(CONTENT_TYPE, media_type.clone());
@@ -218,7 +298,8 @@ fn fixed(
 /// An OPTIONS request that is no preflight is an ordinary one.
 fn concerns_cors(parts: &Parts) -> bool {
     parts.method != Method::OPTIONS
-        || (parts.headers.contains_key(ORIGIN) && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD))
+        || (parts.headers.contains_key(ORIGIN)
+            && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD))
 }
 
 fn cors_layer(cors: &Cors) -> CorsLayer {

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use crate::observe::counted_body::OnEnd;
 /// Shared by the socket, the requests and the deadline of one connection, all on one thread: the atomics are for the types.
 #[derive(Debug)]
 pub(super) struct Activity {
-    opened: Instant,
+    pub(super) opened: Instant,
     phase: AtomicU8,
     /// When the phase began, in milliseconds since the connection was opened.
     since: AtomicU64,
@@ -25,6 +25,8 @@ pub(super) struct Activity {
     serving: AtomicUsize,
     /// Bytes that the socket took.
     written: AtomicU64,
+    /// The first bytes were the preface of HTTP/2, whose frames are no heads.
+    is_http2: AtomicBool,
     /// Responses that were handed over whole, but may still be in a buffer.
     unflushed: Mutex<Vec<Sent>>,
 }
@@ -37,7 +39,7 @@ enum Phase {
     Idle,
     /// The head of a request is coming.
     Head,
-    /// A request is being answered, or the connection is HTTP/2, whose frames are no heads.
+    /// A request is being answered.
     Serving,
 }
 
@@ -66,28 +68,33 @@ impl Activity {
             since: AtomicU64::new(0),
             serving: AtomicUsize::new(0),
             written: AtomicU64::new(0),
+            is_http2: AtomicBool::new(false),
             unflushed: Mutex::default(),
         })
     }
 
-    /// How long the connection may go on as it is; zero when its time is over, `None` while no deadline applies.
-    pub(super) fn time_left(&self, limits: &Limits) -> Option<Duration> {
+    /// When the time of the present phase is over, counted from the opening of the connection; `None` while no deadline applies.
+    pub(super) fn due(&self, limits: &Limits) -> Option<Duration> {
         let allowed = match self.phase.load(Ordering::Relaxed) {
             phase if phase == Phase::Idle as u8 => {
-                // A client that has never sent anything is not keeping alive a connection.
+                // A client that was never answered anything is not keeping alive a connection.
                 let is_new = self.written.load(Ordering::Relaxed) == 0;
-                if is_new { limits.header_timeout } else { limits.keep_alive_timeout }
+                if is_new {
+                    limits.header_timeout
+                } else {
+                    limits.keep_alive_timeout
+                }
             }
             phase if phase == Phase::Head as u8 => limits.header_timeout,
             _ => return None,
         };
-        let since = Duration::from_millis(self.since.load(Ordering::Relaxed));
-        Some((since + allowed).saturating_sub(self.opened.elapsed()))
+        Some(Duration::from_millis(self.since.load(Ordering::Relaxed)) + allowed)
     }
 
     /// Whether a request was ever read whole.
     pub(super) fn has_begun(&self) -> bool {
-        self.phase.load(Ordering::Relaxed) == Phase::Serving as u8 || self.written.load(Ordering::Relaxed) > 0
+        self.phase.load(Ordering::Relaxed) == Phase::Serving as u8
+            || self.written.load(Ordering::Relaxed) > 0
     }
 
     pub(super) fn begin(self: &Arc<Self>, exchange: Option<Exchange>) -> Serving {
@@ -108,8 +115,15 @@ impl Activity {
         }
     }
 
-    fn has_read(&self) {
-        if self.phase.load(Ordering::Relaxed) == Phase::Idle as u8 {
+    fn has_read(&self, bytes: &[u8]) {
+        if self.phase.load(Ordering::Relaxed) != Phase::Idle as u8 {
+            return;
+        }
+        // No request of HTTP/1.1 begins so (RFC 9113 §3.4), and only the first bytes of a connection can be a preface.
+        if self.written.load(Ordering::Relaxed) == 0 && bytes.starts_with(b"PRI ") {
+            self.is_http2.store(true, Ordering::Relaxed);
+        }
+        if !self.is_http2.load(Ordering::Relaxed) {
             self.enter(Phase::Head);
         }
     }
@@ -128,7 +142,10 @@ impl Activity {
     }
 
     fn settle(&self, mut tell: impl FnMut(&mut Sent, u64)) {
-        let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unflushed = self
+            .unflushed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let written = self.written.load(Ordering::Relaxed);
         for mut sent in unflushed.drain(..) {
             tell(&mut sent, written);
@@ -146,13 +163,23 @@ impl Serving {
 
 impl OnEnd for Serving {
     fn ended(&mut self, sent: u64, end: End) {
-        let Some(mut exchange) = self.exchange.take() else { return };
+        let Some(mut exchange) = self.exchange.take() else {
+            return;
+        };
         if end == End::Aborted {
             let written = self.activity.written.load(Ordering::Relaxed);
             return exchange.end(sent.min(written.saturating_sub(self.written_before)), end);
         }
-        let sent = Sent { exchange: *exchange, bytes: sent, written_before: self.written_before };
-        self.activity.unflushed.lock().unwrap_or_else(PoisonError::into_inner).push(sent);
+        let sent = Sent {
+            exchange: *exchange,
+            bytes: sent,
+            written_before: self.written_before,
+        };
+        self.activity
+            .unflushed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(sent);
     }
 }
 
@@ -182,16 +209,22 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         if buffer.filled().len() > before {
-            self.activity.has_read();
+            self.activity.has_read(&buffer.filled()[before..]);
         }
         Poll::Ready(Ok(()))
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
-        self.activity.written.fetch_add(written as u64, Ordering::Relaxed);
+        self.activity
+            .written
+            .fetch_add(written as u64, Ordering::Relaxed);
         Poll::Ready(Ok(written))
     }
 
@@ -201,7 +234,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, bytes))?;
-        self.activity.written.fetch_add(written as u64, Ordering::Relaxed);
+        self.activity
+            .written
+            .fetch_add(written as u64, Ordering::Relaxed);
         Poll::Ready(Ok(written))
     }
 

@@ -43,7 +43,11 @@ impl Answer for Arc<Arc<Gate>> {
 impl Answer for axum::Router {
     type Body = axum::body::Body;
 
-    async fn answer(&self, mut request: Request<Incoming>, client: Option<SocketAddr>) -> Response<Self::Body> {
+    async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        client: Option<SocketAddr>,
+    ) -> Response<Self::Body> {
         if let Some(client) = client {
             request.extensions_mut().insert(ConnectInfo(client));
         }

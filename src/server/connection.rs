@@ -1,10 +1,11 @@
 //! One connection: HTTP/1.1 or HTTP/2, as its first bytes say, with its deadlines.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue};
@@ -17,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::activity::{Activity, Serving, Watched};
 use super::app::Answer;
+use super::deadline::Deadline;
 use super::shutdown::Draining;
 use crate::config::Limits;
 use crate::observe::AccessRecorder;
@@ -24,6 +26,14 @@ use crate::observe::counted_body::CountedBody;
 
 /// How long a new connection may take for its first request once the server drains.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
+/// Why a connection did not end of itself; only for the diagnostics.
+#[derive(Debug)]
+#[allow(dead_code, reason = "read through Debug")]
+enum Ended {
+    Failed(axum::BoxError),
+    TimedOut,
+}
 
 /// What the connections of a worker have in common.
 #[derive(Debug)]
@@ -37,56 +47,58 @@ pub(super) struct Shared<A> {
 impl<A: Answer> Shared<A> {
     pub(super) fn new(app: A, limits: Limits, log: Option<AccessRecorder>) -> Arc<Self> {
         let protocol = protocol(&limits);
-        Arc::new(Self { app, limits, log, protocol })
+        Arc::new(Self {
+            app,
+            limits,
+            log,
+            protocol,
+        })
     }
 
     /// Serves until the client leaves, a deadline passes, or the server drains.
-    pub(super) async fn serve<S>(self: Arc<Self>, stream: S, client: Option<SocketAddr>, mut draining: Draining)
-    where
+    pub(super) async fn serve<S>(
+        self: Arc<Self>,
+        stream: S,
+        client: Option<SocketAddr>,
+        mut draining: Draining,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let activity = Activity::new();
         let is_logged = self.log.is_some();
-        let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity), is_logged });
+        let io = TokioIo::new(Watched {
+            stream,
+            activity: Arc::clone(&activity),
+            is_logged,
+        });
         let of_requests = draining.clone();
         let service = service_fn(|request: Request<Incoming>| {
             let is_last = of_requests.has_begun();
             Arc::clone(&self).answer(request, client, &activity, is_last)
         });
         let mut connection = pin!(self.protocol.serve_connection(io, service));
-        // Coarse on purpose: one timer a connection, looked at when it fires, instead of one a request.
-        let mut deadline = pin!(tokio::time::sleep(self.limits.header_timeout));
+        let mut begun = pin!(draining.begun());
+        let mut deadline = Deadline::new(&activity, &self.limits);
         let mut is_draining = false;
-        loop {
-            tokio::select! {
-                biased;
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        tracing::debug!(?client, error, "connection ended");
-                    }
-                    break;
-                }
-                () = draining.begun(), if !is_draining => {
-                    is_draining = true;
-                    if activity.has_begun() {
-                        connection.as_mut().graceful_shutdown();
-                    } else {
-                        // Accepted a moment ago: its first request may be on the way, and will be the last.
-                        deadline.as_mut().reset(tokio::time::Instant::now() + FIRST_REQUEST);
-                    }
-                }
-                () = deadline.as_mut() => match activity.time_left(&self.limits) {
-                    _ if is_draining && !activity.has_begun() => break,
-                    Some(Duration::ZERO) => {
-                        tracing::debug!(?client, "connection timed out");
-                        break;
-                    }
-                    left => {
-                        let left = left.unwrap_or(self.limits.header_timeout);
-                        deadline.as_mut().reset(tokio::time::Instant::now() + left);
-                    }
-                },
+        let ended = poll_fn(|context| {
+            if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+                return Poll::Ready(ended.map_err(Ended::Failed));
             }
+            if !is_draining && begun.as_mut().poll(context).is_ready() {
+                is_draining = true;
+                if activity.has_begun() {
+                    connection.as_mut().graceful_shutdown();
+                    // It may have been idle, and be closed by this.
+                    context.waker().wake_by_ref();
+                } else {
+                    // Accepted a moment ago: its first request may be on the way, and will be the last.
+                    deadline.allow_first_request(FIRST_REQUEST);
+                }
+            }
+            deadline.poll(context).map(|()| Err(Ended::TimedOut))
+        });
+        if let Err(why) = ended.await {
+            tracing::debug!(?client, ?why, "connection ended");
         }
         activity.has_closed();
     }
@@ -97,14 +109,20 @@ impl<A: Answer> Shared<A> {
         client: Option<SocketAddr>,
         activity: &Arc<Activity>,
         is_last: bool,
-    ) -> impl Future<Output = Result<Response<CountedBody<A::Body, Serving>>, Infallible>> + use<A> {
-        let exchange = self.log.as_ref().map(|log| log.begin(&request, client.map(|client| client.ip())));
+    ) -> impl Future<Output = Result<Response<CountedBody<A::Body, Serving>>, Infallible>> + use<A>
+    {
+        let exchange = self
+            .log
+            .as_ref()
+            .map(|log| log.begin(&request, client.map(|client| client.ip())));
         let mut serving = activity.begin(exchange);
         async move {
             let version = request.version();
             let mut response = self.app.answer(request, client).await;
             if is_last && version <= Version::HTTP_11 {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
             }
             serving.answered(&response);
             Ok(response.map(|body| CountedBody::new(body, serving)))

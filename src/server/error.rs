@@ -55,46 +55,69 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AddressInUse(address) => {
-                write!(f, "cannot listen on {address}: the address is already in use\n")?;
+                writeln!(
+                    f,
+                    "cannot listen on {address}: the address is already in use"
+                )?;
                 match address {
                     ListenAddress::Tcp(tcp) => {
                         let port = tcp.port();
                         let other = port.checked_add(1).unwrap_or(8080);
-                        write!(f, "  stop the program that has it (find it: ss -ltnp 'sport = :{port}'), or choose another: --listen {other}")
+                        write!(
+                            f,
+                            "  help: stop the program that has it (find it: ss -ltnp 'sport = :{port}'), or choose another: --listen {other}"
+                        )
                     }
                     ListenAddress::Unix(path) => {
-                        write!(f, "  a program answers on {}: stop it, or choose another path", path.display())
+                        write!(
+                            f,
+                            "  help: a program answers on {}: stop it, or choose another path",
+                            path.display()
+                        )
                     }
                 }
             }
             Self::PermissionDenied(address) => {
-                write!(f, "cannot listen on {address}: permission denied\n")?;
+                writeln!(f, "cannot listen on {address}: permission denied")?;
                 match address {
                     ListenAddress::Tcp(_) => write!(
                         f,
-                        "  ports below 1024 need a privilege: choose a higher one, or give the program CAP_NET_BIND_SERVICE"
+                        "  help: ports below 1024 need a privilege: choose a higher one, or give the program CAP_NET_BIND_SERVICE"
                     ),
                     ListenAddress::Unix(_) => {
-                        write!(f, "  the folder of the socket must be writable for the user that runs the server")
+                        write!(
+                            f,
+                            "  help: the folder of the socket must be writable for the user that runs the server"
+                        )
                     }
                 }
             }
             Self::AddressNotAvailable(address) => write!(
                 f,
                 "cannot listen on {address}: no network interface of this machine has that address\n  \
-                 list them with `ip address`, or listen on all: --listen 0.0.0.0:PORT"
+                 help: list them with `ip address`, or listen on all: --listen 0.0.0.0:PORT"
             ),
             Self::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
-            Self::AccessLog { file: Some(file), source } => write!(
+            Self::AccessLog {
+                file: Some(file),
+                source,
+            } => write!(
                 f,
-                "cannot open the access log {}: {source}\n  its folder must exist and be writable",
+                "cannot open the access log {}: {source}\n  help: its folder must exist and be writable",
                 file.display()
             ),
-            Self::AccessLog { file: None, source } => write!(f, "cannot start the access log: {source}"),
+            Self::AccessLog { file: None, source } => {
+                write!(f, "cannot start the access log: {source}")
+            }
             Self::Worker(source) => write!(f, "cannot start a worker: {source}"),
-            Self::WorkerPanicked => write!(f, "a worker ended by a panic; this is a bug, its message stands above"),
+            Self::WorkerPanicked => write!(
+                f,
+                "a worker ended by a panic; this is a bug, its message stands above"
+            ),
             Self::DrainTimedOut(1) => write!(f, "the drain took too long: one connection was cut"),
-            Self::DrainTimedOut(cut) => write!(f, "the drain took too long: {cut} connections were cut"),
+            Self::DrainTimedOut(cut) => {
+                write!(f, "the drain took too long: {cut} connections were cut")
+            }
         }
     }
 }
@@ -102,7 +125,9 @@ impl fmt::Display for ServeError {
 impl Error for ServeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Listen { source, .. } | Self::AccessLog { source, .. } | Self::Worker(source) => Some(source),
+            Self::Listen { source, .. } | Self::AccessLog { source, .. } | Self::Worker(source) => {
+                Some(source)
+            }
             _ => None,
         }
     }

@@ -44,16 +44,20 @@ impl Listener {
             ListenAddress::Tcp(tcp) => bind_tcp(*tcp).map(Bound::Tcp),
             ListenAddress::Unix(path) => bind_unix(path),
         };
-        Ok(Self { socket: socket.map_err(|source| ServeError::listen(address, source))? })
+        Ok(Self {
+            socket: socket.map_err(|source| ServeError::listen(address, source))?,
+        })
     }
 
     /// Where it listens.
     pub fn local_address(&self) -> ListenAddress {
         match &self.socket {
             // An address that a socket was bound to can be asked for as long as the socket is open.
-            Bound::Tcp(listener) => {
-                ListenAddress::Tcp(listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0))))
-            }
+            Bound::Tcp(listener) => ListenAddress::Tcp(
+                listener
+                    .local_addr()
+                    .unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0))),
+            ),
             Bound::Unix(_, file) => ListenAddress::Unix(file.0.clone()),
         }
     }
@@ -69,11 +73,16 @@ impl Listener {
 }
 
 /// The listeners of each worker.
-pub(super) fn share(listeners: Vec<Listener>, workers: NonZeroUsize) -> Result<Vec<Vec<Listener>>, ServeError> {
+pub(super) fn share(
+    listeners: Vec<Listener>,
+    workers: NonZeroUsize,
+) -> Result<Vec<Vec<Listener>>, ServeError> {
     let mut shares = Vec::with_capacity(workers.get());
     for _ in 1..workers.get() {
         let share = listeners.iter().map(|listener| {
-            listener.again().map_err(|source| ServeError::listen(&listener.local_address(), source))
+            listener
+                .again()
+                .map_err(|source| ServeError::listen(&listener.local_address(), source))
         });
         shares.push(share.collect::<Result<_, _>>()?);
     }
@@ -84,7 +93,11 @@ pub(super) fn share(listeners: Vec<Listener>, workers: NonZeroUsize) -> Result<V
 fn bind_tcp(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     if address.port() != 0 {
         // SO_REUSEPORT would let two servers share a port unnoticed: without it, the system says that the address is taken.
-        let probe = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let probe = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
         probe.set_reuse_address(true)?;
         probe.bind(&address.into())?;
     }
@@ -92,7 +105,11 @@ fn bind_tcp(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 }
 
 fn bind_shared(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     // A server that is started again need not wait for the old connections to be forgotten.
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
@@ -109,7 +126,9 @@ fn bind_unix(path: &Path) -> io::Result<Bound> {
         match UnixStream::connect(path) {
             Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
             // Its process is gone.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)?,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                fs::remove_file(path)?;
+            }
             Err(error) => return Err(error),
         }
     }

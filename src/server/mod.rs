@@ -8,6 +8,7 @@
 mod activity;
 mod app;
 mod connection;
+mod deadline;
 mod error;
 mod listener;
 mod shutdown;
@@ -57,7 +58,11 @@ impl Server {
     /// # Errors
     /// When the access log cannot be opened.
     pub fn with_app(config: &Config, app: axum::Router) -> Result<Self, ServeError> {
-        Ok(Self { app: App::Router(app), limits: config.limits.clone(), log: open_log(&config.log)? })
+        Ok(Self {
+            app: App::Router(app),
+            limits: config.limits.clone(),
+            log: open_log(&config.log)?,
+        })
     }
 
     /// Serves on the current runtime until `shutdown` is ready, then drains: answers under way are finished, for as long as
@@ -148,5 +153,8 @@ fn open_log(config: &config::LogConfig) -> Result<Option<AccessRecorder>, ServeE
             .open(path)
             .and_then(|file| AccessRecorder::to_writer(format, file)),
     };
-    recorder.map(Some).map_err(|source| ServeError::AccessLog { file: config.file.clone(), source })
+    recorder.map(Some).map_err(|source| ServeError::AccessLog {
+        file: config.file.clone(),
+        source,
+    })
 }

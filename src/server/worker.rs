@@ -11,11 +11,11 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 
+use super::ServeError;
 use super::app::{Answer, App};
 use super::connection::Shared;
 use super::listener::{Bound, Listener, SocketFile};
 use super::shutdown::Draining;
-use super::ServeError;
 use crate::config::Limits;
 use crate::observe::AccessRecorder;
 
@@ -33,7 +33,10 @@ pub(super) struct Worker {
 /// A listener of this worker's runtime.
 enum Accepting {
     Tcp(TcpListener),
-    Unix(UnixListener, #[allow(dead_code, reason = "kept for its drop: it removes the file")] Arc<SocketFile>),
+    Unix(
+        UnixListener,
+        #[allow(dead_code, reason = "kept for its drop: it removes the file")] Arc<SocketFile>,
+    ),
 }
 
 enum Accepted {
@@ -42,7 +45,9 @@ enum Accepted {
 }
 
 pub(super) fn connection_limit(limits: &Limits) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)))
+    Arc::new(Semaphore::new(
+        limits.connections.min(Semaphore::MAX_PERMITS),
+    ))
 }
 
 impl Worker {
@@ -57,7 +62,12 @@ impl Worker {
         log: Option<AccessRecorder>,
         connections: Arc<Semaphore>,
     ) -> Self {
-        Self { app, limits, log, connections }
+        Self {
+            app,
+            limits,
+            log,
+            connections,
+        }
     }
 
     /// On a thread and runtime of its own.
@@ -87,7 +97,11 @@ impl Worker {
     }
 
     /// Accepts until the drain begins, then waits for the connections to end.
-    pub(super) async fn serve(self, listeners: Vec<Listener>, draining: Draining) -> Result<(), ServeError> {
+    pub(super) async fn serve(
+        self,
+        listeners: Vec<Listener>,
+        draining: Draining,
+    ) -> Result<(), ServeError> {
         let accepting = listeners
             .into_iter()
             .map(|listener| {
@@ -118,13 +132,22 @@ async fn run<A: Answer>(
 ) -> Result<(), ServeError> {
     let mut loops = JoinSet::new();
     for listener in accepting {
-        loops.spawn(serve_listener(listener, Arc::clone(shared), Arc::clone(connections), draining.clone()));
+        loops.spawn(serve_listener(
+            listener,
+            Arc::clone(shared),
+            Arc::clone(connections),
+            draining.clone(),
+        ));
     }
     let mut cut = 0;
     while let Some(of_listener) = loops.join_next().await {
         cut += of_listener.map_err(|_| ServeError::WorkerPanicked)?;
     }
-    if cut == 0 { Ok(()) } else { Err(ServeError::DrainTimedOut(cut)) }
+    if cut == 0 {
+        Ok(())
+    } else {
+        Err(ServeError::DrainTimedOut(cut))
+    }
 }
 
 /// Returns how many connections had to be cut.
@@ -147,7 +170,9 @@ async fn serve_listener<A: Answer>(
     }
     // Who is in the queue was told that the connection stands: let nobody down.
     while let Some(accepted) = listener.waiting().await {
-        let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else { break };
+        let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else {
+            break;
+        };
         serve(accepted, permit);
     }
     drop(listener);
@@ -191,7 +216,10 @@ impl Accepting {
 
     /// The next connection. Trouble in accepting is never fatal: it is told, and tried again a little later.
     async fn next(&self, connections: &Arc<Semaphore>) -> (Accepted, OwnedSemaphorePermit) {
-        let permit = Arc::clone(connections).acquire_owned().await.expect("the semaphore is never closed");
+        let permit = Arc::clone(connections)
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
         loop {
             match poll_fn(|context| self.poll(context)).await {
                 Ok(accepted) => return (accepted, permit),
@@ -216,10 +244,12 @@ impl Accepting {
 
     fn poll(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         match self {
-            Self::Tcp(listener) => {
-                listener.poll_accept(context).map_ok(|(stream, client)| Accepted::Tcp(stream, client))
-            }
-            Self::Unix(listener, _) => listener.poll_accept(context).map_ok(|(stream, _)| Accepted::Unix(stream)),
+            Self::Tcp(listener) => listener
+                .poll_accept(context)
+                .map_ok(|(stream, client)| Accepted::Tcp(stream, client)),
+            Self::Unix(listener, _) => listener
+                .poll_accept(context)
+                .map_ok(|(stream, _)| Accepted::Unix(stream)),
         }
     }
 }

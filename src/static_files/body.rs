@@ -42,7 +42,10 @@ enum Source {
 pub(crate) enum Part {
     Memory(Bytes),
     /// Of the file: from the first byte to the one after the last.
-    File { start: u64, end: u64 },
+    File {
+        start: u64,
+        end: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -66,7 +69,12 @@ impl Body {
 
     pub(crate) fn parts(parts: Vec<Part>, file: Option<Arc<OpenFile>>) -> Self {
         let left = parts.iter().map(Part::length).sum();
-        Self(Source::Parts(Box::new(Parts { todo: parts.into(), left, file, reading: None })))
+        Self(Source::Parts(Box::new(Parts {
+            todo: parts.into(),
+            left,
+            file,
+            reading: None,
+        })))
     }
 
     fn length(&self) -> u64 {
@@ -129,7 +137,12 @@ impl Parts {
         Poll::Ready(Ok(bytes))
     }
 
-    fn poll_read(&mut self, start: u64, end: u64, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+    fn poll_read(
+        &mut self,
+        start: u64,
+        end: u64,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<Bytes>> {
         let Some(open) = &self.file else {
             return Poll::Ready(Err(io::Error::other("a part of a file without a file")));
         };
@@ -143,7 +156,9 @@ impl Parts {
                 Ok(buffer) => buffer,
                 Err(buffer) => {
                     let open = Arc::clone(open);
-                    self.reading = Some(tokio::task::spawn_blocking(move || buffer.fill(&open.file, start)));
+                    self.reading = Some(tokio::task::spawn_blocking(move || {
+                        buffer.fill(&open.file, start)
+                    }));
                     return self.poll_read(start, end, context);
                 }
             },
@@ -156,7 +171,10 @@ impl Parts {
             )));
         }
         if start + length < end {
-            self.todo.push_front(Part::File { start: start + length, end });
+            self.todo.push_front(Part::File {
+                start: start + length,
+                end,
+            });
         }
         Poll::Ready(Ok(buffer.into_bytes()))
     }
@@ -164,7 +182,9 @@ impl Parts {
     /// With the last chunk in hand: had the file been rewritten meanwhile, the client would hold a mixture of old and new
     /// and take it for whole. It is better cut off.
     fn check_unchanged(&self) -> io::Result<()> {
-        let Some(open) = &self.file else { return Ok(()) };
+        let Some(open) = &self.file else {
+            return Ok(());
+        };
         if open.stamp.was_rewritten(&open.stamp_now()?) {
             return Err(io::Error::other("the file was rewritten while it was sent"));
         }

@@ -48,10 +48,18 @@ struct ByBytes;
 
 impl Cache {
     pub(crate) fn new(config: &CacheConfig) -> Self {
+        /// With no memory for content there is still some for what is known of the files: their stamps and field values.
+        const DESCRIPTIONS: u64 = 4 << 20;
+        let mut config = config.clone();
+        if config.memory == 0 {
+            (config.memory, config.file) = (DESCRIPTIONS, 0);
+        }
         // A shard must have room for several of the largest files, or they would never be admitted.
         let shards = (config.memory / (config.file.max(1) * 8)).clamp(1, 64);
         let options = OptionsBuilder::new()
-            .estimated_items_capacity(usize::try_from(config.memory / (16 << 10)).unwrap_or(usize::MAX))
+            .estimated_items_capacity(
+                usize::try_from(config.memory / (16 << 10)).unwrap_or(usize::MAX),
+            )
             .weight_capacity(config.memory)
             .shards(usize::try_from(shards).unwrap_or(1))
             .build()
@@ -62,12 +70,20 @@ impl Cache {
             DefaultHashBuilder::default(),
             quick_cache::sync::DefaultLifecycle::default(),
         );
-        Self { shards, config: config.clone() }
+        Self { shards, config }
     }
 
     /// The file at a relative path as it is now, or what else is there.
-    pub(crate) async fn find(&self, docroot: &Docroot, path: &str, media_type: impl Fn() -> HeaderValue) -> Found {
-        let key = KeyRef { docroot: docroot.id(), path };
+    pub(crate) async fn find(
+        &self,
+        docroot: &Docroot,
+        path: &str,
+        media_type: impl Fn() -> HeaderValue,
+    ) -> Found {
+        let key = KeyRef {
+            docroot: docroot.id(),
+            path,
+        };
         let held = self.shards.get(&key);
         if let Some(held) = &held
             && held.is_current(docroot, self.config.revalidate)
@@ -83,7 +99,17 @@ impl Cache {
         if let Some(stale) = held {
             self.shards.remove_if(&key, |now| Arc::ptr_eq(now, &stale));
         }
-        self.load(docroot, path, media_type).await.unwrap_or_else(|error| Found::from_error(&error))
+        self.load(docroot, path, media_type)
+            .await
+            .unwrap_or_else(|error| Found::from_error(&error))
+    }
+
+    /// Reads the file anew at the next request for it.
+    pub(crate) fn forget(&self, docroot: &Docroot, path: &str) {
+        self.shards.remove(&KeyRef {
+            docroot: docroot.id(),
+            path,
+        });
     }
 
     async fn load(
@@ -92,12 +118,14 @@ impl Cache {
         path: &str,
         media_type: impl Fn() -> HeaderValue,
     ) -> io::Result<Found> {
-        let Some(open) = docroot.open(path)? else { return Ok(Found::Refused(Rejection::NOT_A_FILE)) };
-        if self.config.memory == 0 {
-            return Ok(Found::File(Arc::new(Representation::streamed(path, &Arc::new(open), media_type()))));
-        }
+        let Some(open) = docroot.open(path)? else {
+            return Ok(Found::Refused(Rejection::NOT_A_FILE));
+        };
         let stamp = open.stamp;
-        let key = Key { docroot: docroot.id(), path: path.into() };
+        let key = Key {
+            docroot: docroot.id(),
+            path: path.into(),
+        };
         let guard = match self.shards.get_value_or_guard_async(&key).await {
             // Somebody else loaded it meanwhile; what we opened tells whether that is the same file.
             Ok(loaded) if loaded.stamp == stamp => return Ok(Found::File(loaded)),
@@ -113,7 +141,12 @@ impl Cache {
         Ok(Found::File(loaded))
     }
 
-    async fn read(&self, path: &str, open: OpenFile, media_type: HeaderValue) -> io::Result<Representation> {
+    async fn read(
+        &self,
+        path: &str,
+        open: OpenFile,
+        media_type: HeaderValue,
+    ) -> io::Result<Representation> {
         if open.stamp.size > self.config.file {
             return Ok(Representation::streamed(path, &Arc::new(open), media_type));
         }
@@ -139,7 +172,11 @@ impl Weighter<Key, Arc<Representation>> for ByBytes {
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        KeyRef { docroot: self.docroot, path: &self.path }.hash(state);
+        KeyRef {
+            docroot: self.docroot,
+            path: &self.path,
+        }
+        .hash(state);
     }
 }
 

@@ -72,7 +72,12 @@ impl Docroot {
         if !prefix.ends_with(b"/") {
             prefix.push(b'/');
         }
-        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), path, prefix: prefix.into(), symlinks }
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            path,
+            prefix: prefix.into(),
+            symlinks,
+        }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -194,11 +199,13 @@ impl Docroot {
             SymlinkPolicy::Follow => Ok(openat(&root, relative, flags, Mode::empty())?),
             SymlinkPolicy::Deny => beneath::open(&root, relative, flags, false),
             SymlinkPolicy::WithinRoot => {
-                beneath::open(&root, relative, flags, true).or_else(|error| match error.raw_os_error() {
-                    Some(code) if code == rustix::io::Errno::XDEV.raw_os_error() => {
-                        self.open_resolved(&root, relative, flags)
+                beneath::open(&root, relative, flags, true).or_else(|error| {
+                    match error.raw_os_error() {
+                        Some(code) if code == rustix::io::Errno::XDEV.raw_os_error() => {
+                            self.open_resolved(&root, relative, flags)
+                        }
+                        _ => Err(error),
                     }
-                    _ => Err(error),
                 })
             }
         }
@@ -210,7 +217,9 @@ impl Docroot {
         let real_root = self.path.canonicalize()?;
         let real = self.path.join(relative).canonicalize()?;
         match real.strip_prefix(&real_root) {
-            Ok(inside) if inside.as_os_str().is_empty() => beneath::open(root, Path::new("."), flags, false),
+            Ok(inside) if inside.as_os_str().is_empty() => {
+                beneath::open(root, Path::new("."), flags, false)
+            }
             Ok(inside) => beneath::open(root, inside, flags, false),
             Err(_) => Err(rustix::io::Errno::XDEV.into()),
         }
@@ -248,10 +257,14 @@ impl Stamp {
     /// Whether the file was last written, or its inode last touched, within `span` of now.
     pub(crate) fn is_younger_than(&self, span: Duration) -> bool {
         let now = SystemTime::now();
-        [self.modified, self.changed].into_iter().filter_map(time).any(|then| {
-            // A time in the future (a clock stepped back, a chosen mtime) says nothing about when the file was written.
-            now.duration_since(then).map_or_else(|early| early.duration() < span, |age| age < span)
-        })
+        [self.modified, self.changed]
+            .into_iter()
+            .filter_map(time)
+            .any(|then| {
+                // A time in the future (a clock stepped back, a chosen mtime) says nothing about when the file was written.
+                now.duration_since(then)
+                    .map_or_else(|early| early.duration() < span, |age| age < span)
+            })
     }
 
     pub(crate) fn is_older_than(&self, other: &Self) -> bool {
@@ -267,7 +280,10 @@ impl Stamp {
     /// A validator for a file too large to be hashed.
     pub(crate) fn opaque_tag(&self) -> String {
         let (modified, changed) = (self.modified, self.changed);
-        format!("{:x}-{:x}.{:x}-{:x}.{:x}", self.size, modified.0, modified.1, changed.0, changed.1)
+        format!(
+            "{:x}-{:x}.{:x}-{:x}.{:x}",
+            self.size, modified.0, modified.1, changed.0, changed.1
+        )
     }
 }
 
@@ -278,12 +294,17 @@ impl OpenFile {
 }
 
 fn time((seconds, nanoseconds): (i64, i64)) -> Option<SystemTime> {
-    let since = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?);
+    let since = Duration::new(
+        u64::try_from(seconds).ok()?,
+        u32::try_from(nanoseconds).ok()?,
+    );
     SystemTime::UNIX_EPOCH.checked_add(since)
 }
 
 fn is_addressable(name: &str, hidden: bool) -> bool {
     !matches!(name, "." | "..")
         && (hidden || !name.starts_with('.'))
-        && !name.bytes().any(|byte| byte < 0x20 || byte == 0x7f || byte == b'\\')
+        && !name
+            .bytes()
+            .any(|byte| byte < 0x20 || byte == 0x7f || byte == b'\\')
 }

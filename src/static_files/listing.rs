@@ -1,22 +1,19 @@
 //! Directory listings: what a person, or a program, sees of a folder without an index file.
 //!
 //! Pure: the caller reads the directory, this module writes the answer.
-//! 1. [`prefers_json`]: HTML or JSON, by the request's `Accept`.
+//! 1. [`prefers_json`](crate::header::accept::prefers_json): HTML or JSON, by the request's `Accept`.
 //! 2. [`Sort::from_query`]: the order, by the request's query.
 //! 3. [`Listing::to_html`] or [`Listing::to_json`].
 //!
 //! Names come from the file system and are hostile until escaped: a file may be called `<script>…`, `javascript:…`, or
 //! carry characters that reverse the text around them.
 
-mod accept;
 mod html;
 mod json;
 mod text;
 
 use std::cmp::Ordering;
 use std::time::SystemTime;
-
-pub(crate) use accept::prefers_json;
 
 /// The `Content-Security-Policy` of an HTML listing: nothing runs and nothing is loaded; the one inline style sheet is
 /// allowed by its hash, icons are `data:` URLs in that sheet.

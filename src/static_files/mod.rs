@@ -11,6 +11,7 @@
 
 pub(crate) mod body;
 pub(crate) mod cache;
+mod decode;
 mod docroot;
 mod listing;
 mod outcome;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
+use crate::header::accept;
 use crate::header::media_type;
 use crate::header::precondition::{self, Precondition, Validators};
 use crate::header::range::{self, RangeSet};
@@ -78,7 +80,11 @@ enum Tried {
 impl Files {
     pub(crate) fn new(settings: Settings, cache: Arc<Cache>) -> Self {
         let docroot = Docroot::new(settings.docroot.clone(), settings.symlinks);
-        Self { settings, docroot, cache }
+        Self {
+            settings,
+            docroot,
+            cache,
+        }
     }
 
     /// Steps 1 to 7.
@@ -131,9 +137,13 @@ impl Files {
         if status != StatusCode::NOT_FOUND {
             return None;
         }
+        let path = path.filter(|path| self.settings.hidden || !path.is_hidden());
         let mut folder = path.map_or("", |path| path.as_str());
         for _ in 0..NEAREST {
-            folder = folder.trim_end_matches('/').rsplit_once('/').map_or("", |(above, _)| above);
+            folder = folder
+                .trim_end_matches('/')
+                .rsplit_once('/')
+                .map_or("", |(above, _)| above);
             if folder.is_empty() {
                 break;
             }
@@ -184,7 +194,11 @@ impl Files {
     }
 
     async fn try_file(&self, path: &str) -> Result<Tried, Rejection> {
-        match self.cache.find(&self.docroot, path, || self.media_type(path)).await {
+        match self
+            .cache
+            .find(&self.docroot, path, || self.media_type(path))
+            .await
+        {
             Found::File(file) => Ok(Tried::File(file)),
             Found::Directory => Ok(Tried::Directory),
             Found::Missing => Ok(Tried::Missing),
@@ -193,19 +207,35 @@ impl Files {
     }
 
     fn holds_directory(&self, path: &str) -> Result<bool, Rejection> {
-        self.docroot.holds_directory(path).map_err(|error| Rejection::from_io(&error))
+        self.docroot
+            .holds_directory(path)
+            .map_err(|error| Rejection::from_io(&error))
     }
 
     fn media_type(&self, path: &str) -> HeaderValue {
-        let extension = path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
+        let extension = path
+            .rsplit('/')
+            .next()
+            .and_then(|name| name.rsplit_once('.'))
+            .map(|(_, extension)| extension);
         let configured = (!self.settings.media_types.is_empty())
-            .then(|| self.settings.media_types.get(&extension?.to_ascii_lowercase()))
+            .then(|| {
+                self.settings
+                    .media_types
+                    .get(&extension?.to_ascii_lowercase())
+            })
             .flatten();
-        configured.cloned().unwrap_or_else(|| media_type::by_extension(extension))
+        configured
+            .cloned()
+            .unwrap_or_else(|| media_type::by_extension(extension))
     }
 
     /// A single-page application answers for paths that only its own router knows: to navigations, never to a missing asset.
-    async fn fallback(&self, request: &FileRequest<'_>, rejection: Rejection) -> Option<Arc<Representation>> {
+    async fn fallback(
+        &self,
+        request: &FileRequest<'_>,
+        rejection: Rejection,
+    ) -> Option<Arc<Representation>> {
         let fallback = self.settings.fallback.as_ref()?;
         if rejection != Rejection::NOT_FOUND || !is_navigation(request) {
             return None;
@@ -224,7 +254,9 @@ impl Files {
         // A large folder on a slow disk would hold up every other connection of the worker.
         let listed = tokio::task::spawn_blocking(move || docroot.list(&path, hidden, limit)).await;
         match listed.map_err(io::Error::other).flatten() {
-            Ok((entries, truncated)) => Outcome::listing(request, &shown, entries, truncated, limit),
+            Ok((entries, truncated)) => {
+                Outcome::listing(request, &shown, entries, truncated, limit)
+            }
             Err(error) => Rejection::from_io(&error).into(),
         }
     }
@@ -277,10 +309,5 @@ fn is_navigation(request: &FileRequest<'_>) -> bool {
     let names_asset = request.path.extension().is_some_and(|extension| {
         !extension.eq_ignore_ascii_case("html") && !extension.eq_ignore_ascii_case("htm")
     });
-    let accepts_html = request.headers.get_all(header::ACCEPT).iter().any(|accept| {
-        accept.as_bytes().split(|&byte| byte == b',').any(|range| {
-            range.trim_ascii().get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"text/html"))
-        })
-    });
-    accepts_html && !names_asset
+    !names_asset && accept::names_html(request.headers.get_all(header::ACCEPT))
 }

@@ -9,6 +9,7 @@ use super::FileRequest;
 use super::docroot::{Docroot, OpenFile};
 use super::listing::{self, ListedEntry, Listing};
 use super::representation::{Content, Representation};
+use crate::header::accept;
 use crate::header::accept_encoding::ContentCoding;
 use crate::header::entity_tag::EntityTag;
 use crate::header::precondition::{Validators, if_range_holds};
@@ -22,7 +23,10 @@ pub(crate) enum Outcome {
     NotModified(Selected, EntityTag),
     /// To the same path with a slash behind.
     Redirect(HeaderValue),
-    Listing { body: String, media_type: HeaderValue },
+    Listing {
+        body: String,
+        media_type: HeaderValue,
+    },
     Options,
     Refused(Refusal),
 }
@@ -67,7 +71,14 @@ impl Selected {
         coding: ContentCoding,
     ) -> Self {
         let negotiable = original.negotiable;
-        Self { original, representation, coding, negotiable, is_fallback: false, open: None }
+        Self {
+            original,
+            representation,
+            coding,
+            negotiable,
+            is_fallback: false,
+            open: None,
+        }
     }
 
     /// With a descriptor when one is needed; `None` when the file was replaced since.
@@ -94,7 +105,9 @@ impl Outcome {
     /// A reference with an absolute path and no authority: it can't lead to another host, and it holds behind any proxy.
     pub(super) fn redirect_to_slash(uri: &Uri) -> Self {
         let path = uri.path().trim_start_matches('/');
-        let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
+        let query = uri
+            .query()
+            .map_or_else(String::new, |query| format!("?{query}"));
         match HeaderValue::try_from(format!("/{path}/{query}")) {
             Ok(location) => Self::Redirect(location),
             Err(_) => Rejection::TARGET_FORM.into(),
@@ -108,14 +121,23 @@ impl Outcome {
         truncated: bool,
         limit: usize,
     ) -> Self {
-        let listing = Listing { entries, truncated, limit, path: format!("/{path}"), at_root: path.is_empty() };
+        let listing = Listing {
+            entries,
+            truncated,
+            limit,
+            path: format!("/{path}"),
+            at_root: path.is_empty(),
+        };
         let sort = listing::Sort::from_query(request.uri.query());
-        let (body, media_type) = if listing::prefers_json(request.headers.get_all(header::ACCEPT)) {
+        let (body, media_type) = if accept::prefers_json(request.headers.get_all(header::ACCEPT)) {
             (listing.to_json(), "application/json")
         } else {
             (listing.to_html(sort), "text/html; charset=utf-8")
         };
-        Self::Listing { body, media_type: HeaderValue::from_static(media_type) }
+        Self::Listing {
+            body,
+            media_type: HeaderValue::from_static(media_type),
+        }
     }
 }
 
@@ -135,7 +157,10 @@ pub(crate) const ALLOW: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIO
 
 impl From<Rejection> for Refusal {
     fn from(rejection: Rejection) -> Self {
-        Self { rejection, field: None }
+        Self {
+            rejection,
+            field: None,
+        }
     }
 }
 

@@ -75,51 +75,20 @@ impl fmt::Display for PathRefusal {
 }
 
 impl<'a> RelativePath<'a> {
-    /// Reads the path of a request target, without its query. A path without escapes is borrowed.
+    /// Reads the path of a request target, without its query. A path that is nothing but names is borrowed.
     pub(crate) fn parse(raw_path: &'a str) -> Result<Self, PathRefusal> {
         // 1.
         let sent = raw_path.strip_prefix('/').unwrap_or(raw_path);
+        if is_plain(sent.as_bytes()) {
+            return Ok(Self(Cow::Borrowed(sent)));
+        }
         if sent.len() > MAX_PATH {
             return Err(PathRefusal::TooLong);
         }
-        let bytes = sent.as_bytes();
-        // Stays None as long as what is sent is what is meant.
-        let mut decoded: Option<Vec<u8>> = None;
-        let mut segment = Segment::default();
-        let mut at = 0;
-        while let Some(&byte) = bytes.get(at) {
-            // 2.
-            let (byte, width) = match byte {
-                b'%' => {
-                    decoded.get_or_insert_with(|| bytes[..at].to_vec());
-                    (decode_escape(&bytes[at + 1..])?, 3)
-                }
-                0x80.. => return Err(PathRefusal::NonAscii),
-                raw => (raw, 1),
-            };
-            // 3.
-            match byte {
-                b'/' if width == 1 => segment = segment.close()?,
-                b'/' | b'\\' => return Err(PathRefusal::Separator),
-                0..=0x1f | 0x7f => return Err(PathRefusal::Control),
-                byte => segment.push(byte),
-            }
-            if let Some(decoded) = &mut decoded {
-                decoded.push(byte);
-            }
-            at += width;
-        }
-        // Nothing after the last slash: a directory is asked for.
-        if segment.length > 0 {
-            segment.close()?;
-        }
+        let decoded = decode(sent.as_bytes())?;
         // 4.
-        match decoded {
-            None => Ok(Self(Cow::Borrowed(sent))),
-            Some(bytes) => String::from_utf8(bytes)
-                .map(|text| Self(Cow::Owned(text)))
-                .map_err(|_| PathRefusal::NotUtf8),
-        }
+        let text = String::from_utf8(decoded).map_err(|_| PathRefusal::NotUtf8)?;
+        Ok(Self(Cow::Owned(text)))
     }
 
     /// What lies beneath the first `prefix` bytes, which end with a segment: the path within a mounted docroot.
@@ -145,6 +114,9 @@ impl<'a> RelativePath<'a> {
     /// Whether a segment begins with a dot. `.well-known` in the first place is there to be seen (RFC 8615 §3), though not
     /// what is hidden in it.
     pub(crate) fn is_hidden(&self) -> bool {
+        if !begins_a_segment(self.0.as_bytes(), |byte| byte == b'.') {
+            return false;
+        }
         let mut segments = self.0.split('/');
         let first = segments
             .next()
@@ -164,6 +136,58 @@ impl<'a> RelativePath<'a> {
         let (stem, extension) = self.file_name()?.rsplit_once('.')?;
         (!stem.is_empty() && !extension.is_empty()).then_some(extension)
     }
+}
+
+/// Whether there is nothing to decode and nothing to refuse, seen at a glance: the case of nearly every request. What this
+/// does not see is looked at byte by byte.
+fn is_plain(path: &[u8]) -> bool {
+    // Without an early end, so that the compiler can take many bytes at once.
+    let remarkable = |byte: u8| !matches!(byte, b' '..=b'~') | matches!(byte, b'%' | b'\\');
+    let unremarkable = !path
+        .iter()
+        .fold(false, |found, &byte| found | remarkable(byte));
+    // A path that is no longer than a segment may be has no segment that is too long.
+    path.len() <= MAX_SEGMENT
+        && unremarkable
+        && !begins_a_segment(path, |byte| matches!(byte, b'/' | b'.'))
+}
+
+/// Whether one of the segments begins with such a byte; an empty one begins with the slash after it.
+fn begins_a_segment(path: &[u8], is_such: impl Fn(u8) -> bool) -> bool {
+    let later = path.iter().zip(path.iter().skip(1));
+    let later = later.fold(false, |found, (&before, &byte)| {
+        found | (before == b'/') & is_such(byte)
+    });
+    later || path.first().is_some_and(|&byte| is_such(byte))
+}
+
+/// Steps 2 and 3, byte by byte.
+fn decode(sent: &[u8]) -> Result<Vec<u8>, PathRefusal> {
+    let mut decoded = Vec::with_capacity(sent.len());
+    let mut segment = Segment::default();
+    let mut rest = sent;
+    while let [first, after @ ..] = rest {
+        // 2.
+        let (byte, after) = match first {
+            b'%' => decode_escape(after)?,
+            0x80.. => return Err(PathRefusal::NonAscii),
+            &raw => (raw, after),
+        };
+        // 3.
+        match byte {
+            b'/' if *first == b'/' => segment = segment.close()?,
+            b'/' | b'\\' => return Err(PathRefusal::Separator),
+            0..=0x1f | 0x7f => return Err(PathRefusal::Control),
+            byte => segment.push(byte),
+        }
+        decoded.push(byte);
+        rest = after;
+    }
+    // Nothing after the last slash: a directory is asked for.
+    if segment.length > 0 {
+        segment.close()?;
+    }
+    Ok(decoded)
 }
 
 /// What is known of the segment that is being read.
@@ -191,19 +215,17 @@ impl Segment {
     }
 }
 
-/// The byte that the two hexadecimal digits after a `%` stand for.
-fn decode_escape(digits: &[u8]) -> Result<u8, PathRefusal> {
-    let digit = |place: usize| {
-        digits
-            .get(place)
-            .and_then(|&digit| char::from(digit).to_digit(16))
+/// The byte that the two hexadecimal digits after a `%` stand for, and what follows them.
+fn decode_escape(after: &[u8]) -> Result<(u8, &[u8]), PathRefusal> {
+    let [high, low, rest @ ..] = after else {
+        return Err(PathRefusal::BadEscape);
     };
-    match (digit(0), digit(1)) {
-        (Some(high), Some(low)) => {
-            Ok(u8::try_from(high * 16 + low).expect("two hexadecimal digits are a byte"))
-        }
-        _ => Err(PathRefusal::BadEscape),
-    }
+    let digit = |digit: u8| char::from(digit).to_digit(16).ok_or(PathRefusal::BadEscape);
+    let byte = digit(*high)? * 16 + digit(*low)?;
+    Ok((
+        u8::try_from(byte).expect("two hexadecimal digits are a byte"),
+        rest,
+    ))
 }
 
 #[cfg(test)]
@@ -245,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_without_escapes_is_borrowed() {
+    fn the_usual_path_is_borrowed() {
         assert!(matches!(
             RelativePath::parse("/a/b.c").unwrap().0,
             Cow::Borrowed("a/b.c")

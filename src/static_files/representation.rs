@@ -1,7 +1,8 @@
 //! What we hold of a file: its validators and ready-made field values, and its bytes when it is small.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Cursor, Read};
+use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use http::HeaderValue;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::OnceCell;
 
 use super::docroot::{Docroot, OpenFile, Stamp};
 use crate::header::entity_tag::EntityTag;
@@ -36,6 +38,8 @@ pub(crate) struct Representation {
     /// The name carries a hash of the content.
     pub(crate) fingerprinted: bool,
     pub(crate) sidecars: SidecarNotes,
+    /// Of a sidecar: whether it decodes to the file beside it, as that was with this stamp.
+    pub(crate) verified: OnceCell<(Stamp, bool)>,
     entity_tag: EntityTag,
     /// Until then the tag is sent as a weak one.
     weak_until: Option<SystemTime>,
@@ -69,13 +73,23 @@ pub(crate) struct SidecarNotes(AtomicU64);
 
 impl Representation {
     /// Reads and hashes a file; slow, so not for a worker.
-    pub(crate) fn read(path: &str, mut open: OpenFile, media_type: HeaderValue) -> io::Result<Self> {
+    pub(crate) fn read(
+        path: &str,
+        mut open: OpenFile,
+        media_type: HeaderValue,
+    ) -> io::Result<Self> {
         loop {
             let bytes = read_whole(&open.file, open.stamp.size)?;
             let after = open.stamp_now()?;
             if after == open.stamp && bytes.len() as u64 == after.size {
                 let entity_tag = EntityTag::strong(&content_tag(&bytes));
-                return Ok(Self::new(path, open.stamp, Content::Memory(bytes), entity_tag, media_type));
+                return Ok(Self::new(
+                    path,
+                    open.stamp,
+                    Content::Memory(bytes),
+                    entity_tag,
+                    media_type,
+                ));
             }
             // Written to while it was read: what was read may be a mixture. Begin again, for as long as that goes on.
             std::thread::sleep(Duration::from_millis(1));
@@ -112,6 +126,7 @@ impl Representation {
             media_type,
             fingerprinted: cache_policy::is_fingerprinted(name),
             sidecars: SidecarNotes::default(),
+            verified: OnceCell::new(),
             entity_tag,
             weak_until: None,
             last_modified: stamp.modified().map(LastModified::new),
@@ -171,17 +186,53 @@ impl Representation {
 
     /// The descriptor to stream from: the one in use, or a new one; `None` when the file is not the one described any more.
     pub(crate) fn descriptor(&self, docroot: &Docroot) -> io::Result<Option<Arc<OpenFile>>> {
-        let Content::File(shared) = &self.content else { return Ok(None) };
-        let held = shared.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        let Content::File(shared) = &self.content else {
+            return Ok(None);
+        };
+        let held = shared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .upgrade();
         if let Some(open) = held {
             return Ok(Some(open));
         }
-        let Some(open) = docroot.open(&self.path)?.filter(|open| open.stamp == self.stamp) else {
+        let Some(open) = docroot
+            .open(&self.path)?
+            .filter(|open| open.stamp == self.stamp)
+        else {
             return Ok(None);
         };
         let open = Arc::new(open);
         *shared.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&open);
         Ok(Some(open))
+    }
+
+    /// All of its bytes, from the memory or the disk; waits for the disk, so not for a worker.
+    pub(crate) fn reader(&self, docroot: &Docroot) -> io::Result<Box<dyn Read + Send>> {
+        match &self.content {
+            Content::Memory(bytes) => Ok(Box::new(Cursor::new(bytes.clone()))),
+            Content::File(_) => match self.descriptor(docroot)? {
+                Some(open) => Ok(Box::new(Reader { open, offset: 0 })),
+                None => Err(io::Error::new(
+                    io::ErrorKind::NotFound,
+                    "the file was replaced",
+                )),
+            },
+        }
+    }
+}
+
+/// Reads a shared descriptor, whose own position nobody uses.
+struct Reader {
+    open: Arc<OpenFile>,
+    offset: u64,
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.open.file.read_at(buffer, self.offset)?;
+        self.offset += length as u64;
+        Ok(length)
     }
 }
 
@@ -190,28 +241,29 @@ impl LastModified {
         let value = http_date::format(modified);
         // What was sent is what comes back: compare in the same whole seconds.
         let time = http_date::parse(value.as_bytes()).unwrap_or(modified);
-        Self { time, value, is_early: time > SystemTime::now() }
+        Self {
+            time,
+            value,
+            is_early: time > SystemTime::now(),
+        }
     }
 }
 
 impl SidecarNotes {
     /// A sidecar that appears is noticed within this time; one that changes or goes, and a change of the file itself, at once.
-    const KEPT: Duration = Duration::from_secs(1);
+    const KEPT_MILLIS: u64 = 1000;
 
     /// The noted bits, unless they are too old.
     pub(crate) fn read(&self) -> Option<u8> {
         let note = self.0.load(Ordering::Relaxed);
         let (noted, bits) = (note >> 8, note.to_le_bytes()[0]);
-        let is_kept = note != 0 && uptime_millis().saturating_sub(noted) < Self::KEPT.as_millis() as u64;
+        let is_kept = note != 0 && uptime_millis().saturating_sub(noted) < Self::KEPT_MILLIS;
         is_kept.then_some(bits)
     }
 
     pub(crate) fn write(&self, bits: u8) {
-        self.0.store((uptime_millis() << 8) | u64::from(bits), Ordering::Relaxed);
-    }
-
-    pub(crate) fn forget(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        self.0
+            .store((uptime_millis() << 8) | u64::from(bits), Ordering::Relaxed);
     }
 }
 
@@ -220,7 +272,7 @@ fn read_whole(file: &File, size: u64) -> io::Result<Bytes> {
     let capacity = usize::try_from(size).map_err(io::Error::other)?;
     // One byte more: the read that meets the end of the file then needs no larger buffer.
     let mut bytes = Vec::with_capacity(capacity + 1);
-    (&*file).take(size + 1).read_to_end(&mut bytes)?;
+    file.take(size + 1).read_to_end(&mut bytes)?;
     bytes.shrink_to_fit();
     Ok(Bytes::from(bytes))
 }
@@ -239,5 +291,7 @@ fn content_tag(bytes: &[u8]) -> String {
 fn uptime_millis() -> u64 {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     let start = START.get_or_init(Instant::now);
-    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    u64::try_from(start.elapsed().as_millis())
+        .unwrap_or(u64::MAX)
+        .saturating_add(1)
 }

@@ -2,7 +2,8 @@
 
 use http::header::{
     ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, VARY, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
@@ -10,6 +11,7 @@ use super::body::{Body, Part as BodyPart};
 use super::listing;
 use super::outcome::{self, Outcome, Part, Refusal, Selected};
 use super::representation::Content;
+use crate::header::accept;
 use crate::header::entity_tag::EntityTag;
 use crate::header::multipart::{self, Boundary, Multipart};
 use crate::header::range::{self, ByteRange};
@@ -25,7 +27,11 @@ pub(crate) struct Policy<'a> {
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// Everything but refusals, which [`respond_with_page`] renders.
-pub(crate) fn respond(method: &Method, outcome: Outcome, policy: Policy<'_>) -> Result<Response<Body>, Refusal> {
+pub(crate) fn respond(
+    method: &Method,
+    outcome: Outcome,
+    policy: Policy<'_>,
+) -> Result<Response<Body>, Refusal> {
     let mut response = match outcome {
         Outcome::File(selected, tag, part) => file(method, &selected, &tag, part, policy),
         Outcome::NotModified(selected, tag) => {
@@ -39,7 +45,9 @@ pub(crate) fn respond(method: &Method, outcome: Outcome, policy: Policy<'_>) -> 
         Outcome::Options => options(),
         Outcome::Refused(refusal) => return Err(refusal),
     };
-    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    response
+        .headers_mut()
+        .insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     Ok(response)
 }
 
@@ -69,9 +77,13 @@ pub(crate) fn redirect(location: HeaderValue, status: StatusCode) -> Response<Bo
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response.headers_mut().insert(LOCATION, location);
-    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    response
+        .headers_mut()
+        .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     // Without it a permanent redirect may be kept for ever.
-    response.headers_mut().insert(CACHE_CONTROL, NO_CACHE.clone());
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, NO_CACHE.clone());
     response
 }
 
@@ -87,20 +99,44 @@ fn file(
     let (status, body, length, media_type, content_range) = match part {
         Part::Whole => {
             let length = selected.representation.content_length.clone();
-            let whole = ByteRange { start: 0, end: complete };
-            let body = if *method == Method::HEAD { Body::empty() } else { single(selected, whole) };
+            let whole = ByteRange {
+                start: 0,
+                end: complete,
+            };
+            let body = if *method == Method::HEAD {
+                Body::empty()
+            } else {
+                single(selected, whole)
+            };
             (StatusCode::OK, body, length, media_type.clone(), None)
         }
         Part::Single(part) => {
             let length = HeaderValue::from(part.end - part.start);
             let content_range = Some(range::content_range(part, complete));
-            (StatusCode::PARTIAL_CONTENT, single(selected, part), length, media_type.clone(), content_range)
+            (
+                StatusCode::PARTIAL_CONTENT,
+                single(selected, part),
+                length,
+                media_type.clone(),
+                content_range,
+            )
         }
         Part::Multiple(parts) => {
-            let plan = multipart::plan(&parts, complete, media_type, &Boundary::from_random(random()));
+            let plan = multipart::plan(
+                &parts,
+                complete,
+                media_type,
+                &Boundary::from_random(random()),
+            );
             let length = HeaderValue::from(plan.content_length);
             let multipart_type = plan.content_type.clone();
-            (StatusCode::PARTIAL_CONTENT, multiple(selected, plan), length, multipart_type, None)
+            (
+                StatusCode::PARTIAL_CONTENT,
+                multiple(selected, plan),
+                length,
+                multipart_type,
+                None,
+            )
         }
     };
     let mut response = Response::new(body);
@@ -149,7 +185,10 @@ fn single(selected: &Selected, range: ByteRange) -> Body {
     match (&selected.representation.content, &selected.open) {
         (Content::Memory(bytes), _) => Body::memory(slice(bytes, range)),
         (Content::File(_), open) => Body::parts(
-            vec![BodyPart::File { start: range.start, end: range.end }],
+            vec![BodyPart::File {
+                start: range.start,
+                end: range.end,
+            }],
             open.clone(),
         ),
     }
@@ -161,7 +200,10 @@ fn multiple(selected: &Selected, plan: Multipart) -> Body {
         parts.push(BodyPart::Memory(part.head));
         parts.push(match &selected.representation.content {
             Content::Memory(bytes) => BodyPart::Memory(slice(bytes, part.range)),
-            Content::File(_) => BodyPart::File { start: part.range.start, end: part.range.end },
+            Content::File(_) => BodyPart::File {
+                start: part.range.start,
+                end: part.range.end,
+            },
         });
     }
     parts.push(BodyPart::Memory(plan.closing));
@@ -189,18 +231,25 @@ fn random() -> [u8; 16] {
 /// A page of the site as it stands, without validators: it is the answer to a failure, not what the path names.
 fn whole(method: &Method, page: &Selected) -> Response<Body> {
     let length = page.representation.content_length.clone();
-    let whole = ByteRange { start: 0, end: page.representation.length() };
-    let body = if *method == Method::HEAD { Body::empty() } else { single(page, whole) };
+    let whole = ByteRange {
+        start: 0,
+        end: page.representation.length(),
+    };
+    let body = if *method == Method::HEAD {
+        Body::empty()
+    } else {
+        single(page, whole)
+    };
     let mut response = Response::new(body);
-    response.headers_mut().insert(CONTENT_TYPE, page.original.media_type.clone());
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, page.original.media_type.clone());
     response.headers_mut().insert(CONTENT_LENGTH, length);
     response
 }
 
 fn built_in((method, headers): (&Method, &HeaderMap), status: StatusCode) -> Response<Body> {
-    let accepts_html = headers.get_all(http::header::ACCEPT).iter().any(|accept| {
-        accept.to_str().is_ok_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
-    });
+    let accepts_html = accept::names_html(headers.get_all(http::header::ACCEPT));
     let (text, media_type) = if accepts_html {
         (error_body::html(status), "text/html; charset=utf-8")
     } else {
@@ -221,13 +270,20 @@ fn list(method: &Method, body: String, media_type: HeaderValue) -> Response<Body
     let fields = response.headers_mut();
     fields.insert(CACHE_CONTROL, NO_CACHE.clone());
     fields.insert(VARY, HeaderValue::from_static("Accept"));
-    fields.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(listing::CONTENT_SECURITY_POLICY));
+    fields.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(listing::CONTENT_SECURITY_POLICY),
+    );
     response
 }
 
 fn page(method: &Method, text: String, media_type: HeaderValue) -> Response<Body> {
     let length = HeaderValue::from(text.len());
-    let body = if *method == Method::HEAD { Body::empty() } else { Body::memory(text) };
+    let body = if *method == Method::HEAD {
+        Body::empty()
+    } else {
+        Body::memory(text)
+    };
     let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, media_type);
     response.headers_mut().insert(CONTENT_LENGTH, length);

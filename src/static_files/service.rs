@@ -47,7 +47,13 @@ impl StaticFiles {
     pub fn new(docroot: impl AsRef<Path>) -> Self {
         let docroot = docroot.as_ref();
         let docroot = std::path::absolute(docroot).unwrap_or_else(|_| PathBuf::from(docroot));
-        Self::from_parts(Settings { docroot, ..Settings::default() }, CacheConfig::default())
+        Self::from_parts(
+            Settings {
+                docroot,
+                ..Settings::default()
+            },
+            CacheConfig::default(),
+        )
     }
 
     /// The file names that answer for a folder, in order. Default: `index.html`.
@@ -104,7 +110,13 @@ impl StaticFiles {
     /// How many bytes of files are held in memory; 0 holds none. Default: 256 MiB.
     #[must_use]
     pub fn cache_memory(self, bytes: u64) -> Self {
-        Self::from_parts(self.settings, CacheConfig { memory: bytes, ..self.cache })
+        Self::from_parts(
+            self.settings,
+            CacheConfig {
+                memory: bytes,
+                ..self.cache
+            },
+        )
     }
 
     fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -115,13 +127,19 @@ impl StaticFiles {
 
     fn from_parts(settings: Settings, cache: CacheConfig) -> Self {
         let files = Arc::new(Files::new(settings.clone(), Arc::new(Cache::new(&cache))));
-        Self { settings, cache, files }
+        Self {
+            settings,
+            cache,
+            files,
+        }
     }
 }
 
 impl fmt::Debug for StaticFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StaticFiles").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("StaticFiles")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -145,8 +163,16 @@ async fn answer(files: &Files, parts: &http::request::Parts) -> Response<Body> {
     let (path, refusal) = match RelativePath::parse(parts.uri.path()) {
         Ok(path) => {
             // Nested in a router, the path was cut; redirects must name the one that the client sent.
-            let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
-            let request = FileRequest { method: &parts.method, uri, headers: &parts.headers, path: &path };
+            let uri = parts
+                .extensions
+                .get::<OriginalUri>()
+                .map_or(&parts.uri, |original| &original.0);
+            let request = FileRequest {
+                method: &parts.method,
+                uri,
+                headers: &parts.headers,
+                path: &path,
+            };
             let outcome = files.answer(&request).await;
             match respond(&parts.method, outcome, Policy::default()) {
                 Ok(response) => return response,
@@ -155,6 +181,8 @@ async fn answer(files: &Files, parts: &http::request::Parts) -> Response<Body> {
         }
         Err(refusal) => (None, Rejection::from_path(refusal).into()),
     };
-    let page = files.error_page(refusal.rejection.status(), None, path.as_ref()).await;
+    let page = files
+        .error_page(refusal.rejection.status(), None, path.as_ref())
+        .await;
     respond_with_page((&parts.method, &parts.headers), refusal, page.as_ref())
 }

@@ -5,6 +5,8 @@
 //!
 //! A wrong guess costs a visitor a stale file for a year, a missed one costs a 304. So [`is_fingerprinted`] prefers to miss.
 
+use std::ops::RangeInclusive;
+
 use http::HeaderValue;
 
 /// For fingerprinted files: a year, and no revalidation on reload (RFC 8246).
@@ -17,52 +19,70 @@ pub(crate) static NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 /// For errors: what was wrong a moment ago may be right now, and there is nothing to compare with.
 pub(crate) static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// What bundlers give hashed names to: the parts of a page. Pages, documents, data and archives are met by their names, and a
-/// name that looks like a hash is then most likely an identifier.
-const PARTS_OF_PAGES: &[&str] = &[
-    "js", "mjs", "css", "wasm", "woff2", "woff", "ttf", "otf", "eot", "svg", "png", "jpg", "jpeg",
-    "gif", "webp", "avif", "ico", "mp4", "webm", "mp3",
+/// What bundlers write, and nobody else gives such names.
+const CODE: &[&str] = &["js", "mjs", "css", "wasm"];
+
+/// What bundlers copy under hashed names. Uploads are of these kinds too, and are named after identifiers.
+const MEDIA: &[&str] = &[
+    "woff2", "woff", "ttf", "otf", "eot", "svg", "png", "jpg", "jpeg", "gif", "webp", "avif",
+    "ico", "mp4", "webm", "mp3",
 ];
 
 /// Whether the name of a file carries a hash of its content: `app.3f9a1c7b.js`, `index-BkW3xQ2d.css`, `chunk-ABCDEF2G.js`.
 ///
 /// The hash is the last part of the name, set off by `.`, `-` or `_`, before the extension (and before `min` or `chunk`); a
-/// source map has the name of its script. Kinds of hash: see [`is_hexadecimal`], [`is_base32`], [`is_base64`].
+/// source map has the name of its script. Pages, documents, data and archives are met by their names, and never count.
+/// Kinds of hash: see [`is_hexadecimal`], [`is_base32`], [`is_base64`].
 pub(crate) fn is_fingerprinted(file_name: &str) -> bool {
     let name = file_name.strip_suffix(".map").unwrap_or(file_name);
     let Some((stem, extension)) = name.rsplit_once('.') else {
         return false;
     };
-    if !PARTS_OF_PAGES.contains(&extension) {
+    let is_code = CODE.contains(&extension);
+    if !is_code && !MEDIA.contains(&extension) {
         return false;
     }
-    let stem = stem
+    let unmarked = stem
         .strip_suffix(".min")
-        .or_else(|| stem.strip_suffix(".chunk"))
-        .unwrap_or(stem);
+        .or_else(|| stem.strip_suffix(".chunk"));
+    let stem = unmarked.unwrap_or(stem);
     let Some(separator) = stem.rfind(['.', '-', '_']).filter(|&place| place > 0) else {
         return false;
     };
     let hash = &stem.as_bytes()[separator + 1..];
-    if !hash.iter().all(u8::is_ascii_alphanumeric) || is_uuid(stem) {
+    if !hash.iter().all(u8::is_ascii_alphanumeric) || is_identifier(stem, hash) {
         return false;
     }
     let runs = Runs::of(hash);
-    is_hexadecimal(hash, &runs) || is_base32(hash, &runs) || is_base64(hash, &runs)
+    is_hexadecimal(hash, &runs)
+        || is_base32(hash, &runs)
+        || (is_code || hash.len() == 8) && is_base64(hash, &runs)
+}
+
+/// Whether it is a UUID (RFC 9562 §4), with hyphens or without, or an identifier of `MongoDB`. Such a name stays the same when the
+/// content does not.
+fn is_identifier(stem: &str, hash: &[u8]) -> bool {
+    let mut groups = stem.rsplit('-').map(str::len);
+    let has_groups = [12, 4, 4, 4]
+        .into_iter()
+        .all(|length| groups.next() == Some(length));
+    // The digits that say which kind of UUID it is, for the two kinds that are random.
+    let is_bare = hash.len() == 32
+        && matches!(hash[12], b'4' | b'7')
+        && matches!(hash[16].to_ascii_lowercase(), b'8' | b'9' | b'a' | b'b');
+    has_groups || is_bare || hash.len() == 24
 }
 
 /// webpack, Rspack, Next, Gatsby, Parcel, Django, Rails, Phoenix, older Vite: 8 to 64 hexadecimal digits of one case, an even
 /// number of them. Short ones must not read like a word and a number (`cafe2024`) or a date.
 fn is_hexadecimal(hash: &[u8], runs: &Runs) -> bool {
-    let digits = hash
-        .iter()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        || hash
-            .iter()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'));
+    let has_only = |letters: RangeInclusive<u8>| {
+        hash.iter()
+            .all(|byte| byte.is_ascii_digit() || letters.contains(byte))
+    };
     let has_both = runs.digits > 0 && runs.digits < hash.len();
     let is_long = hash.len() >= 16;
-    digits
+    (has_only(b'a'..=b'f') || has_only(b'A'..=b'F'))
         && has_both
         && matches!(hash.len(), 8..=64)
         && hash.len().is_multiple_of(2)
@@ -92,14 +112,6 @@ fn is_base64(hash: &[u8], runs: &Runs) -> bool {
         && (runs.digits > 0 || runs.longest_upper >= 2)
         && runs.digits * 2 <= hash.len()
         && !runs.date
-}
-
-/// Whether the name ends in groups of 8, 4, 4, 4 and 12 hexadecimal digits (RFC 9562 §4): an identifier, not a hash.
-fn is_uuid(stem: &str) -> bool {
-    let mut groups = stem.rsplit('-');
-    [12, 4, 4, 4]
-        .into_iter()
-        .all(|length| groups.next().is_some_and(|group| group.len() == length))
 }
 
 /// How a text goes from digits to capitals to small letters.
@@ -171,6 +183,7 @@ mod tests {
             "index-BkW3xQ2d.css.map",
             "inter_3f9a1c7b.woff2",
             "hero.3F9A1C7B.avif",
+            "index-BkW3xQ2dF4gHy7Rt.js",
         ];
         for name in names {
             assert!(is_fingerprinted(name), "{name}");
@@ -233,8 +246,12 @@ mod tests {
             "webfont-latin-ext.woff2",
             "open-sans-v40-latin-regular.woff2",
             // Identifiers
-            "avatar-550e8400-e29b-41d4-a716-44665544abcd.png",
-            "550e8400-e29b-41d4-a716-44665544abcd.png",
+            "avatar-550e8400-e29b-41d4-a716-4a6b5c4d3e2f.png",
+            "550e8400-e29b-41d4-a716-4a6b5c4d3e2f.png",
+            "avatar-550e8400e29b4bd4a7164a6b5c4d3e2f.png",
+            "avatar-507f1f77bcf86cd799439011.png",
+            "thumbnail-dQw4w9WgXcQ.jpg",
+            "avatar_V1StGXR8Z5jdHi6BmyT.webp",
             // Pages, documents, data
             "index-BkW3xQ2d.html",
             "page.3f9a1c7b.htm",

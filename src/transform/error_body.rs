@@ -16,8 +16,8 @@ pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
 const STYLE: &str = include_str!("error_body/error.css");
 
 /// The same gate as in a listing. Without an icon a browser asks for `/favicon.ico`, and meets the next error.
-const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E\
-    %3Cpath fill='%231f6f5c' d='M0 2h16v3H0zM2 6h3v9H2zm9 0h3v9h-3z'/%3E%3C/svg%3E";
+const ICON: &str = "data:image/svg+xml,%3Csvg%20xmlns=%22http://www.w3.org/2000/svg%22%20viewBox=%220%200%2016%2016%22%3E\
+    %3Cpath%20fill=%22%231f6f5c%22%20d=%22M0%202h16v3H0zM2%206h3v9H2zm9%200h3v9h-3z%22/%3E%3C/svg%3E";
 
 /// The error as a small HTML page, in UTF-8.
 pub(crate) fn html(status: StatusCode) -> String {
@@ -29,7 +29,7 @@ pub(crate) fn html(status: StatusCode) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{code} {reason}</title>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"robots\" content=\"noindex\">\n\
-         <link rel=\"icon\" href=\"{ICON}\">\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         <link rel=\"icon\" href='{ICON}'>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
          <h1><span>{code}</span> {reason}</h1>\n<p>{}</p>\n</main>\n</body>\n</html>\n",
         explanation(status),
     )
@@ -158,7 +158,7 @@ mod tests {
         ] {
             assert!(
                 !page
-                    .replace("xmlns='http://www.w3.org/2000/svg'", "")
+                    .replace("xmlns=%22http://www.w3.org/2000/svg%22", "")
                     .contains(absent),
                 "{absent}"
             );

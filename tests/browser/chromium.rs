@@ -15,7 +15,13 @@ use tempfile::TempDir;
 use crate::devtools::DevTools;
 use crate::page::Page;
 
-const NAMES: [&str; 5] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
+const NAMES: [&str; 5] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+];
 
 const MISSING: &str = "no Chromium found on PATH. The browser checks are part of the tests: install it \
     (Debian, Ubuntu: apt-get install --no-install-recommends chromium; Fedora: dnf install chromium; Alpine: apk add chromium), \
@@ -36,13 +42,31 @@ impl Chromium {
     pub(crate) fn start() -> Self {
         // A check that failed while it had its turn has ended its browser all the same.
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let profile = TempDir::with_prefix("daemun-chromium-").expect("a folder for the browser's profile");
+        let profile =
+            TempDir::with_prefix("daemun-chromium-").expect("a folder for the browser's profile");
         let mut child = Command::new(find())
             // Root, as in a container, may not use the sandbox; all that is opened here is our own.
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0"])
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--remote-debugging-port=0",
+            ])
             // Nothing but what the pages ask for.
-            .args(["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"])
-            .args(["--disable-default-apps", "--disable-extensions", "--disable-quic", "--no-proxy-server", "--lang=en"])
+            .args([
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ])
+            .args([
+                "--disable-default-apps",
+                "--disable-extensions",
+                "--disable-quic",
+                "--no-proxy-server",
+                "--lang=en",
+            ])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
             .stdin(Stdio::null())
@@ -51,12 +75,19 @@ impl Chromium {
             .spawn()
             .expect("Chromium starts");
         let address = devtools_address(&mut child);
-        Self { devtools: DevTools::connect(&address), child, _profile: profile, _turn: turn }
+        Self {
+            devtools: DevTools::connect(&address),
+            child,
+            _profile: profile,
+            _turn: turn,
+        }
     }
 
     /// Opens an empty page with a cache of its own.
     pub(crate) fn open(&mut self) -> Page<'_> {
-        let context = self.devtools.call(None, "Target.createBrowserContext", &json!({}));
+        let context = self
+            .devtools
+            .call(None, "Target.createBrowserContext", &json!({}));
         let target = self.devtools.call(
             None,
             "Target.createTarget",
@@ -67,7 +98,10 @@ impl Chromium {
             "Target.attachToTarget",
             &json!({ "targetId": target["targetId"], "flatten": true }),
         );
-        let session = attached["sessionId"].as_str().expect("a session").to_owned();
+        let session = attached["sessionId"]
+            .as_str()
+            .expect("a session")
+            .to_owned();
         Page::new(&mut self.devtools, session)
     }
 }
@@ -92,8 +126,12 @@ fn find() -> PathBuf {
         return path.into();
     }
     let path = env::var_os("PATH").unwrap_or_default();
-    let found = NAMES.iter().flat_map(|name| env::split_paths(&path).map(move |folder| folder.join(name)));
-    found.into_iter().find(|candidate| candidate.is_file()).expect(MISSING)
+    let mut candidates = NAMES
+        .iter()
+        .flat_map(|name| env::split_paths(&path).map(move |folder| folder.join(name)));
+    candidates
+        .find(|candidate| candidate.is_file())
+        .expect(MISSING)
 }
 
 /// Chromium tells on its standard error where it listens.

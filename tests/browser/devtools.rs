@@ -28,11 +28,21 @@ pub(crate) struct DevTools {
 impl DevTools {
     /// Connects to an address of the form `ws://127.0.0.1:PORT/devtools/browser/ID`.
     pub(crate) fn connect(address: &str) -> Self {
-        let host = address.strip_prefix("ws://").and_then(|rest| rest.split('/').next()).expect("a WebSocket URL");
+        let host = address
+            .strip_prefix("ws://")
+            .and_then(|rest| rest.split('/').next())
+            .expect("a WebSocket URL");
         let stream = TcpStream::connect(host).expect("the DevTools port accepts");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
-        let (socket, _) = tungstenite::client(address, stream).expect("the DevTools port speaks WebSocket");
-        Self { socket, last_id: 0, events: VecDeque::new() }
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a timeout can be set");
+        let (socket, _) =
+            tungstenite::client(address, stream).expect("the DevTools port speaks WebSocket");
+        Self {
+            socket,
+            last_id: 0,
+            events: VecDeque::new(),
+        }
     }
 
     /// Sends a command, to a page (its session) or to the browser, and waits for the answer.
@@ -43,7 +53,9 @@ impl DevTools {
         if let Some(session) = session {
             command["sessionId"] = session.into();
         }
-        self.socket.send(Message::text(command.to_string())).expect("the browser listens");
+        self.socket
+            .send(Message::text(command.to_string()))
+            .expect("the browser listens");
         loop {
             let mut message = self.read(method);
             if message["id"] == id {
@@ -73,12 +85,18 @@ impl DevTools {
 
     fn keep(&mut self, mut message: Value) {
         if let Some(method) = message["method"].as_str().map(str::to_owned) {
-            self.events.push_back(Event { method, params: message["params"].take() });
+            self.events.push_back(Event {
+                method,
+                params: message["params"].take(),
+            });
         }
     }
 
     fn read(&mut self, awaited: &str) -> Value {
-        let text = self.socket.read().unwrap_or_else(|error| panic!("Chromium was silent on {awaited}: {error}"));
+        let text = self
+            .socket
+            .read()
+            .unwrap_or_else(|error| panic!("Chromium was silent on {awaited}: {error}"));
         serde_json::from_slice(&text.into_data()).expect("DevTools messages are JSON")
     }
 }

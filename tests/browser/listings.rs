@@ -29,9 +29,10 @@ const NAMES: &[&str] = &[
 fn names_are_shown_and_lead_to_their_files_and_do_nothing_else() {
     let folder = TempDir::new().expect("a folder");
     for name in NAMES {
-        fs::write(folder.path().join(name), name).expect("the file system takes any of these names");
+        fs::write(folder.path().join(name), name)
+            .expect("the file system takes any of these names");
     }
-    fs::create_dir(folder.path().join("<b>folder</b>")).expect("a folder in it");
+    fs::create_dir(folder.path().join("<b>folder")).expect("a folder in it");
     let server = Server::start(folder.path());
     let mut chromium = Chromium::start();
     let mut page = chromium.open();
@@ -40,13 +41,22 @@ fn names_are_shown_and_lead_to_their_files_and_do_nothing_else() {
         let visit = page.visit(&server.url("/"));
         assert!(visit.troubles.is_empty(), "{:?}", visit.troubles);
         assert_eq!(page.evaluate("document.title"), "Index of /");
-        assert_eq!(page.evaluate("document.querySelectorAll('script, img, b').length"), 0);
-        let wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+        assert_eq!(
+            page.evaluate("document.querySelectorAll('script, img, b').length"),
+            0
+        );
+        let wider = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+        );
         assert_eq!(wider, 0, "{}", view.name());
         page.screenshot(&format!("listing-hostile-{}", view.name()));
     }
     let links = page.strings("[...document.querySelectorAll('tr.file a')].map((a) => a.href)");
-    let mut contents: Vec<String> = links.iter().map(|link| server.get(link)).map(|(_, content)| content).collect();
+    let mut contents: Vec<String> = links
+        .iter()
+        .map(|link| server.get(link))
+        .map(|(_, content)| content)
+        .collect();
     contents.sort();
     let mut expected = NAMES.to_vec();
     expected.sort_unstable();

@@ -98,13 +98,30 @@ fn every_page_is_sound_in_light_and_dark_wide_and_on_a_phone() {
             let place = format!("{path} ({})", view.name());
             page.screenshot(&format!("{name}-{}", view.name()));
             if visit.status() != status {
-                faults.push(format!("{place}: status {} instead of {status}", visit.status()));
+                faults.push(format!(
+                    "{place}: status {} instead of {status}",
+                    visit.status()
+                ));
             }
-            for answer in visit.answers.iter().skip(1).filter(|answer| ![200, 304].contains(&answer.status)) {
-                faults.push(format!("{place}: {} was answered with {}", answer.url, answer.status));
+            for answer in visit
+                .answers
+                .iter()
+                .skip(1)
+                .filter(|answer| ![200, 304].contains(&answer.status))
+            {
+                faults.push(format!(
+                    "{place}: {} was answered with {}",
+                    answer.url, answer.status
+                ));
             }
             let of_page = [page.strings(FAULTS), page.strings(FAINT)].concat();
-            faults.extend(visit.troubles.into_iter().chain(of_page).map(|fault| format!("{place}: {fault}")));
+            faults.extend(
+                visit
+                    .troubles
+                    .into_iter()
+                    .chain(of_page)
+                    .map(|fault| format!("{place}: {fault}")),
+            );
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
@@ -135,10 +152,20 @@ fn a_page_that_is_sent_over_and_over_costs_its_assets_once() {
     let mut page = chromium.open();
     let fingerprinted = |url: &str| url.contains("/assets/site.") || url.contains("/assets/demos.");
     let first = page.visit(&server.url("/guide.html"));
-    let fetched = first.answers.iter().filter(|answer| fingerprinted(&answer.url) && !answer.from_cache).count();
+    let fetched = first
+        .answers
+        .iter()
+        .filter(|answer| fingerprinted(&answer.url) && !answer.from_cache)
+        .count();
     assert_eq!(fetched, 2, "style sheet and script: {first:?}");
     let second = page.visit(&server.url("/"));
-    let again = second.answers.iter().filter(|answer| fingerprinted(&answer.url) && !answer.from_cache);
+    let again = second
+        .answers
+        .iter()
+        .filter(|answer| fingerprinted(&answer.url) && !answer.from_cache);
     assert_eq!(again.count(), 0, "{second:?}");
-    assert!(!second.answers[0].from_cache, "a page is asked about each time: {second:?}");
+    assert!(
+        !second.answers[0].from_cache,
+        "a page is asked about each time: {second:?}"
+    );
 }

@@ -16,10 +16,22 @@ pub(crate) struct View {
 
 impl View {
     pub(crate) const ALL: [View; 4] = [
-        View { dark: false, phone: false },
-        View { dark: true, phone: false },
-        View { dark: false, phone: true },
-        View { dark: true, phone: true },
+        View {
+            dark: false,
+            phone: false,
+        },
+        View {
+            dark: true,
+            phone: false,
+        },
+        View {
+            dark: false,
+            phone: true,
+        },
+        View {
+            dark: true,
+            phone: true,
+        },
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -52,7 +64,10 @@ pub(crate) struct Visit {
 impl Visit {
     /// The status of the document itself.
     pub(crate) fn status(&self) -> u64 {
-        self.answers.first().expect("the document was answered").status
+        self.answers
+            .first()
+            .expect("the document was answered")
+            .status
     }
 }
 
@@ -67,11 +82,19 @@ pub(crate) struct Page<'b> {
 
 impl<'b> Page<'b> {
     pub(crate) fn new(devtools: &'b mut DevTools, session: String) -> Self {
-        let mut page = Self { devtools, session, visit: Visit::default(), served_from_memory: Vec::new() };
+        let mut page = Self {
+            devtools,
+            session,
+            visit: Visit::default(),
+            served_from_memory: Vec::new(),
+        };
         for domain in ["Page", "Runtime", "Log", "Network"] {
             page.call(&format!("{domain}.enable"), &json!({}));
         }
-        page.call("Page.setLifecycleEventsEnabled", &json!({ "enabled": true }));
+        page.call(
+            "Page.setLifecycleEventsEnabled",
+            &json!({ "enabled": true }),
+        );
         page
     }
 
@@ -89,20 +112,31 @@ impl<'b> Page<'b> {
     }
 
     pub(crate) fn disable_scripts(&mut self) {
-        self.call("Emulation.setScriptExecutionDisabled", &json!({ "value": true }));
+        self.call(
+            "Emulation.setScriptExecutionDisabled",
+            &json!({ "value": true }),
+        );
     }
 
     /// Goes to an address and waits until the network has been idle for half a second.
     pub(crate) fn visit(&mut self, url: &str) -> Visit {
         self.visit = Visit::default();
         let navigation = self.call("Page.navigate", &json!({ "url": url }));
-        assert!(navigation["errorText"].is_null(), "{url}: {}", navigation["errorText"]);
+        assert!(
+            navigation["errorText"].is_null(),
+            "{url}: {}",
+            navigation["errorText"]
+        );
         let loader = navigation["loaderId"].clone();
-        assert!(!loader.is_null(), "{url} is the address the page has already: it would not be loaded");
+        assert!(
+            !loader.is_null(),
+            "{url} is the address the page has already: it would not be loaded"
+        );
         loop {
             let event = self.devtools.next_event(url);
             self.note(&event.method, &event.params);
-            let idle = event.method == "Page.lifecycleEvent" && event.params["name"] == "networkIdle";
+            let idle =
+                event.method == "Page.lifecycleEvent" && event.params["name"] == "networkIdle";
             if idle && event.params["loaderId"] == loader {
                 return std::mem::take(&mut self.visit);
             }
@@ -111,17 +145,26 @@ impl<'b> Page<'b> {
 
     /// The value of a JavaScript expression; promises are awaited.
     pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
-        let parameters = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let parameters =
+            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         let mut answer = self.call("Runtime.evaluate", &parameters);
-        assert!(answer["exceptionDetails"].is_null(), "{expression}: {}", answer["exceptionDetails"]);
+        assert!(
+            answer["exceptionDetails"].is_null(),
+            "{expression}: {}",
+            answer["exceptionDetails"]
+        );
         answer["result"]["value"].take()
     }
 
     /// The list of strings that a JavaScript expression makes.
     pub(crate) fn strings(&mut self, expression: &str) -> Vec<String> {
         let value = self.evaluate(expression);
-        let list = value.as_array().unwrap_or_else(|| panic!("no list: {value}"));
-        list.iter().map(|item| item.as_str().expect("a list of strings").to_owned()).collect()
+        let list = value
+            .as_array()
+            .unwrap_or_else(|| panic!("no list: {value}"));
+        list.iter()
+            .map(|item| item.as_str().expect("a list of strings").to_owned())
+            .collect()
     }
 
     /// Leaves a picture of the whole page in `target/tmp/screenshots/`.
@@ -132,8 +175,10 @@ impl<'b> Page<'b> {
         let size = &metrics["cssContentSize"];
         let height = size["height"].as_f64().unwrap_or(0.0).clamp(1.0, TALLEST);
         let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1 });
-        let picture =
-            self.call("Page.captureScreenshot", &json!({ "format": "png", "captureBeyondViewport": true, "clip": clip }));
+        let picture = self.call(
+            "Page.captureScreenshot",
+            &json!({ "format": "png", "captureBeyondViewport": true, "clip": clip }),
+        );
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
         fs::create_dir_all(&folder).expect("a folder for screenshots");
         let png = decode_base64(picture["data"].as_str().expect("a picture"));
@@ -148,11 +193,15 @@ impl<'b> Page<'b> {
         let visit = &mut self.visit;
         match method {
             "Network.requestServedFromCache" => {
-                self.served_from_memory.push(params["requestId"].as_str().unwrap_or_default().to_owned());
+                self.served_from_memory
+                    .push(params["requestId"].as_str().unwrap_or_default().to_owned());
             }
             "Network.responseReceived" => {
                 let response = &params["response"];
-                let in_memory = self.served_from_memory.iter().any(|id| params["requestId"] == id.as_str());
+                let in_memory = self
+                    .served_from_memory
+                    .iter()
+                    .any(|id| params["requestId"] == id.as_str());
                 visit.answers.push(Answer {
                     url: response["url"].as_str().unwrap_or_default().to_owned(),
                     status: response["status"].as_u64().unwrap_or_default(),
@@ -161,14 +210,24 @@ impl<'b> Page<'b> {
             }
             "Network.loadingFailed" => visit.troubles.push(format!("failed request: {params}")),
             "Runtime.exceptionThrown" => visit.troubles.push(format!("exception: {params}")),
-            "Runtime.consoleAPICalled" if ["error", "warning", "assert"].iter().any(|kind| params["type"] == *kind) => {
+            "Runtime.consoleAPICalled"
+                if ["error", "warning", "assert"]
+                    .iter()
+                    .any(|kind| params["type"] == *kind) =>
+            {
                 visit.troubles.push(format!("console: {params}"));
             }
-            "Log.entryAdded" if ["error", "warning"].iter().any(|level| params["entry"]["level"] == *level) => {
+            "Log.entryAdded"
+                if ["error", "warning"]
+                    .iter()
+                    .any(|level| params["entry"]["level"] == *level) =>
+            {
                 let entry = &params["entry"];
                 // The browser logs the status of a page that is an error page, as it should.
                 let document = visit.answers.first();
-                if document.is_none_or(|document| document.status < 400 || entry["url"] != document.url.as_str()) {
+                if document.is_none_or(|document| {
+                    document.status < 400 || entry["url"] != document.url.as_str()
+                }) {
                     visit.troubles.push(format!("log: {entry}"));
                 }
             }

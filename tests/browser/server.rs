@@ -20,7 +20,10 @@ impl Server {
     /// Serves the bundled site, or finds the server that `DAEMUN_BROWSER_URL` names.
     pub(crate) fn of_public() -> Self {
         match env::var("DAEMUN_BROWSER_URL") {
-            Ok(url) => Self { child: None, origin: url.trim_end_matches('/').to_owned() },
+            Ok(url) => Self {
+                child: None,
+                origin: url.trim_end_matches('/').to_owned(),
+            },
             Err(_) => Self::start(&public()),
         }
     }
@@ -46,7 +49,10 @@ impl Server {
                 let _ = send.send(line);
             }
         });
-        let mut server = Self { child: Some(child), origin: String::new() };
+        let mut server = Self {
+            child: Some(child),
+            origin: String::new(),
+        };
         let mut said = String::new();
         while let Ok(line) = receive.recv_timeout(Duration::from_secs(10)) {
             if let Some((_, address)) = line.split_once("listening on ") {
@@ -66,17 +72,34 @@ impl Server {
 
     /// Asks for an address of this server, without a browser: the status and the content.
     pub(crate) fn get(&self, url: &str) -> (u16, String) {
-        let path = url.strip_prefix(&self.origin).expect("an address of this server");
+        let path = url
+            .strip_prefix(&self.origin)
+            .expect("an address of this server");
         let host = self.origin.strip_prefix("http://").expect("an http server");
         let mut stream = TcpStream::connect(host).expect("the server accepts");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout can be set");
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: text/html\r\nconnection: close\r\n\r\n")
-            .expect("the server listens");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .expect("a timeout can be set");
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: text/html\r\nconnection: close\r\n\r\n"
+        )
+        .expect("the server listens");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("the server answers");
         let answer = String::from_utf8_lossy(&answer);
-        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status line");
-        (status, answer.split_once("\r\n\r\n").map_or("", |(_, content)| content).to_owned())
+        let status = answer
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .expect("a status line");
+        (
+            status,
+            answer
+                .split_once("\r\n\r\n")
+                .map_or("", |(_, content)| content)
+                .to_owned(),
+        )
     }
 }
 

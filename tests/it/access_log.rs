@@ -13,7 +13,10 @@ const FILE: &str = "access.log";
 fn logged(format: &str) -> TestServer {
     let docroot = Docroot::standard();
     docroot.sparse("big", 64 << 20);
-    TestServer::with_docroot(docroot, &format!("[log]\naccess = \"{format}\"\nfile = \"$PARENT/{FILE}\"\n"))
+    TestServer::with_docroot(
+        docroot,
+        &format!("[log]\naccess = \"{format}\"\nfile = \"$PARENT/{FILE}\"\n"),
+    )
 }
 
 fn text(server: &TestServer) -> String {
@@ -34,29 +37,55 @@ fn lines(server: &TestServer, count: usize) -> Vec<String> {
 #[track_caller]
 fn records(server: &TestServer, count: usize) -> Vec<Value> {
     let lines = lines(server, count);
-    lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    lines
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
 }
 
 /// The bytes of the body that a record counts.
 #[track_caller]
 fn bytes(record: &Value) -> u64 {
-    record["bytes"].as_u64().unwrap_or_else(|| panic!("bytes: {record}"))
+    record["bytes"]
+        .as_u64()
+        .unwrap_or_else(|| panic!("bytes: {record}"))
 }
 
 #[test]
 fn a_combined_record_has_the_fields_that_tools_know() {
     let server = logged("combined");
-    server.get("/t.bin?x=1", &["User-Agent: test/1.0", "Referer: http://localhost/from"]).expect(200);
+    server
+        .get(
+            "/t.bin?x=1",
+            &["User-Agent: test/1.0", "Referer: http://localhost/from"],
+        )
+        .expect(200);
     let line = lines(&server, 1).remove(0);
     assert!(line.starts_with("127.0.0.1 - - ["), "{line}");
     let (_, rest) = line.split_once("] ").expect("a time in brackets");
     assert!(
-        rest.starts_with("\"GET /t.bin?x=1 HTTP/1.1\" 200 1000 \"http://localhost/from\" \"test/1.0\""),
+        rest.starts_with(
+            "\"GET /t.bin?x=1 HTTP/1.1\" 200 1000 \"http://localhost/from\" \"test/1.0\""
+        ),
         "{line}"
     );
     let time = line.split_once('[').unwrap().1.split_once(']').unwrap().0;
-    let form: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else if c.is_ascii_alphabetic() { 'A' } else { c }).collect();
-    assert!(["00/AAA/0000:00:00:00 +0000", "00/AAA/0000:00:00:00 -0000"].contains(&form.as_str()), "{time}");
+    let form: String = time
+        .chars()
+        .map(|c| {
+            if c.is_ascii_digit() {
+                '0'
+            } else if c.is_ascii_alphabetic() {
+                'A'
+            } else {
+                c
+            }
+        })
+        .collect();
+    assert!(
+        ["00/AAA/0000:00:00:00 +0000", "00/AAA/0000:00:00:00 -0000"].contains(&form.as_str()),
+        "{time}"
+    );
 }
 
 #[test]
@@ -64,17 +93,29 @@ fn a_combined_record_without_the_fields_has_dashes() {
     let server = logged("combined");
     server.get("/missing", &[]).expect(404);
     let line = lines(&server, 1).remove(0);
-    assert!(line.contains("\"GET /missing HTTP/1.1\" 404 ") && line.contains("\"-\" \"-\""), "{line}");
+    assert!(
+        line.contains("\"GET /missing HTTP/1.1\" 404 ") && line.contains("\"-\" \"-\""),
+        "{line}"
+    );
 }
 
 #[test]
 fn hostile_values_stay_in_their_field() {
     let server = logged("combined");
     server.exchange(b"GET /t.bin HTTP/1.1\r\nHost: localhost\r\nUser-Agent: a\"b\\c\x80 \xff\x09d\r\nReferer: \" 200 1 \"\r\n\r\n".as_slice());
-    server.get("/a%0a127.0.0.1%22", &["User-Agent: \"-\" \"x\""]).expect(400);
+    server
+        .get("/a%0a127.0.0.1%22", &["User-Agent: \"-\" \"x\""])
+        .expect(400);
     for line in lines(&server, 2) {
-        assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "printable: {line}");
-        let quotes = line.replace("\\\\", "").replace("\\\"", "").matches('"').count();
+        assert!(
+            line.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+            "printable: {line}"
+        );
+        let quotes = line
+            .replace("\\\\", "")
+            .replace("\\\"", "")
+            .matches('"')
+            .count();
         assert_eq!(quotes, 6, "request, referrer, agent: {line}");
     }
 }
@@ -82,15 +123,35 @@ fn hostile_values_stay_in_their_field() {
 #[test]
 fn a_json_record_says_what_happened() {
     let server = logged("json");
-    server.get("/t.bin?x=1", &["User-Agent: a\"b\\c", "Host: Example.com:80"]).expect(200);
+    server
+        .get(
+            "/t.bin?x=1",
+            &["User-Agent: a\"b\\c", "Host: Example.com:80"],
+        )
+        .expect(200);
     let record = records(&server, 1).remove(0);
     assert_eq!(record["status"], 200, "{record}");
     assert_eq!(record["method"], "GET", "{record}");
     assert_eq!(bytes(&record), 1000, "{record}");
     let text = record.to_string();
-    assert!(text.contains("/t.bin?x=1") && text.contains("127.0.0.1") && text.to_ascii_lowercase().contains("example.com"), "{record}");
-    assert!(record["duration_ms"].as_f64().is_some_and(|time| time > 0.0), "{record}");
-    assert!(record["request_id"].as_str().is_some_and(|id| !id.is_empty()), "{record}");
+    assert!(
+        text.contains("/t.bin?x=1")
+            && text.contains("127.0.0.1")
+            && text.to_ascii_lowercase().contains("example.com"),
+        "{record}"
+    );
+    assert!(
+        record["duration_ms"]
+            .as_f64()
+            .is_some_and(|time| time > 0.0),
+        "{record}"
+    );
+    assert!(
+        record["request_id"]
+            .as_str()
+            .is_some_and(|id| !id.is_empty()),
+        "{record}"
+    );
     assert_eq!(record["user_agent"], "a\"b\\c", "{record}");
     assert!(record["refused"].is_null(), "{record}");
 }
@@ -118,7 +179,12 @@ fn every_outcome_is_one_record() {
     }
     let found: Vec<(u16, u64)> = records(&server, expected.len())
         .iter()
-        .map(|record| (u16::try_from(record["status"].as_u64().unwrap()).unwrap(), bytes(record)))
+        .map(|record| {
+            (
+                u16::try_from(record["status"].as_u64().unwrap()).unwrap(),
+                bytes(record),
+            )
+        })
         .collect();
     assert_eq!(found, expected);
 }
@@ -131,7 +197,12 @@ fn a_refusal_has_its_reason() {
     server.get("/missing", &[]).expect(404);
     let records = records(&server, 3);
     for record in &records {
-        assert!(record["refused"].as_str().is_some_and(|reason| !reason.is_empty()), "{record}");
+        assert!(
+            record["refused"]
+                .as_str()
+                .is_some_and(|reason| !reason.is_empty()),
+            "{record}"
+        );
     }
 }
 
@@ -142,12 +213,20 @@ fn an_aborted_transfer_counts_what_was_sent_and_says_so() {
     let text = request("GET", "/big", &[]);
     client.send(&text);
     client.read_head(&text);
-    SockRef::from(client.stream()).set_linger(Some(Duration::ZERO)).unwrap();
+    SockRef::from(client.stream())
+        .set_linger(Some(Duration::ZERO))
+        .unwrap();
     drop(client);
     server.get("/t.bin", &[]).expect(200);
     let records = records(&server, 2);
-    let aborted = records.iter().find(|record| record.to_string().contains("/big")).expect("a record of it");
-    let whole = records.iter().find(|record| record.to_string().contains("/t.bin")).expect("a record of it");
+    let aborted = records
+        .iter()
+        .find(|record| record.to_string().contains("/big"))
+        .expect("a record of it");
+    let whole = records
+        .iter()
+        .find(|record| record.to_string().contains("/t.bin"))
+        .expect("a record of it");
     assert!(bytes(aborted) < 64 << 20, "{aborted}");
     assert_eq!(bytes(whole), 1000);
     assert_eq!(aborted["outcome"], "aborted", "{aborted}");
@@ -161,7 +240,12 @@ fn a_truncated_file_is_an_aborted_transfer() {
     let text = request("GET", "/big", &[]);
     client.send(&text);
     client.read_head(&text);
-    fs::OpenOptions::new().write(true).open(server.docroot.path("big")).unwrap().set_len(1000).unwrap();
+    fs::OpenOptions::new()
+        .write(true)
+        .open(server.docroot.path("big"))
+        .unwrap()
+        .set_len(1000)
+        .unwrap();
     let received = client.count_to_end();
     let record = records(&server, 1).remove(0);
     assert_eq!(record["outcome"], "aborted", "{record}");
@@ -184,7 +268,11 @@ fn pipelined_and_concurrent_requests_are_each_one_record() {
             });
         }
     });
-    assert!(records(&server, 200).iter().all(|record| record["status"] == 200 && bytes(record) == 1000));
+    assert!(
+        records(&server, 200)
+            .iter()
+            .all(|record| record["status"] == 200 && bytes(record) == 1000)
+    );
 }
 
 #[test]
@@ -194,7 +282,11 @@ fn the_records_are_written_when_the_server_stops() {
         server.get("/t.bin", &[]).expect(200);
     }
     server.stop_within(crate::harness::PATIENCE);
-    assert_eq!(text(&server).lines().count(), 50, "nothing is lost at the end");
+    assert_eq!(
+        text(&server).lines().count(),
+        50,
+        "nothing is lost at the end"
+    );
 }
 
 #[test]

@@ -28,7 +28,10 @@ fn the_first_request_may_come_from_a_hundred_clients() {
     let tags = std::sync::Mutex::new(Vec::new());
     together(100, |_| {
         let mut client = Client::connect(address);
-        let response = client.get("/first.bin", &[]).expect(200).expect_body(&content);
+        let response = client
+            .get("/first.bin", &[])
+            .expect(200)
+            .expect_body(&content);
         tags.lock().unwrap().push(response.entity_tag().to_owned());
     });
     let mut tags = tags.into_inner().unwrap();
@@ -45,9 +48,15 @@ fn the_same_on_several_workers() {
         let mut client = Client::connect(address);
         for _ in 0..10 {
             if index % 2 == 0 {
-                client.get("/t.bin", &[]).expect(200).expect_body(pattern(1000));
+                client
+                    .get("/t.bin", &[])
+                    .expect(200)
+                    .expect_body(pattern(1000));
             } else {
-                client.get("/a.js", &["Accept-Encoding: br"]).expect(200).expect_body(A_JS_BR);
+                client
+                    .get("/a.js", &["Accept-Encoding: br"])
+                    .expect(200)
+                    .expect_body(A_JS_BR);
             }
         }
     });
@@ -68,7 +77,10 @@ fn files_changed_under_load_are_always_one_of_their_versions() {
                     let response = client.get("/busy.bin", &[]).expect(200);
                     let round = response.body[0];
                     assert!(response.body == version(round), "a mixture: {response:?}");
-                    assert!(round >= newest, "an older version after a newer one: {round} after {newest}");
+                    assert!(
+                        round >= newest,
+                        "an older version after a newer one: {round} after {newest}"
+                    );
                     newest = round;
                 }
             });
@@ -104,7 +116,11 @@ fn releases_swapped_under_load_are_never_mixed_within_an_answer() {
         let folder = docroot.parent().join(release);
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("page"), vec![fill; 3000 * usize::from(fill)]).unwrap();
-        std::fs::write(folder.join("big"), vec![fill; (2 << 20) + usize::from(fill)]).unwrap();
+        std::fs::write(
+            folder.join("big"),
+            vec![fill; (2 << 20) + usize::from(fill)],
+        )
+        .unwrap();
     }
     symlink("one", &current).unwrap();
     let server = TestServer::start(docroot, "[[site]]\ndocroot = \"$PARENT/current\"\n");
@@ -116,8 +132,15 @@ fn releases_swapped_under_load_are_never_mixed_within_an_answer() {
                 for _ in 0..if path == "/big" { 30 } else { 300 } {
                     let response = client.get(path, &[]).expect(200);
                     let fill = response.body[0];
-                    assert!(response.body.iter().all(|byte| *byte == fill), "a mixture of releases");
-                    let length = if path == "/big" { (2 << 20) + usize::from(fill) } else { 3000 * usize::from(fill) };
+                    assert!(
+                        response.body.iter().all(|byte| *byte == fill),
+                        "a mixture of releases"
+                    );
+                    let length = if path == "/big" {
+                        (2 << 20) + usize::from(fill)
+                    } else {
+                        3000 * usize::from(fill)
+                    };
                     assert_eq!(response.body.len(), length);
                 }
             });

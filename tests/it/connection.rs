@@ -2,19 +2,26 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Docroot, H2Client, H2Outcome, PATIENCE, TestServer, eventually, pattern, request};
+use crate::harness::{
+    Docroot, H2Client, H2Outcome, PATIENCE, TestServer, eventually, pattern, request,
+};
 
 #[test]
 fn a_connection_is_kept_for_many_requests() {
     let server = TestServer::standard();
     let mut client = server.connect();
     for _ in 0..200 {
-        client.get("/t.bin", &[]).expect(200).expect_body(pattern(1000));
+        client
+            .get("/t.bin", &[])
+            .expect(200)
+            .expect_body(pattern(1000));
         client.get("/missing", &[]).expect(404);
         client.get("/dir", &[]).expect_any(&[301, 302, 307, 308]);
         client.get("/t.bin", &["Range: bytes=1000-"]).expect(416);
         client.get("/t.bin", &["If-None-Match: *"]).expect(304);
-        client.exchange(request("OPTIONS", "/t.bin", &[])).expect(204);
+        client
+            .exchange(request("OPTIONS", "/t.bin", &[]))
+            .expect(204);
     }
     client.finish();
 }
@@ -23,8 +30,18 @@ fn a_connection_is_kept_for_many_requests() {
 fn pipelined_requests_are_answered_in_order() {
     let server = TestServer::standard();
     let mut client = server.connect();
-    let wanted = ["/t.bin", "/t.css", "/empty.txt", "/missing", "/a.js", "/t.bin"];
-    let requests: Vec<String> = wanted.iter().map(|path| request("GET", path, &[])).collect();
+    let wanted = [
+        "/t.bin",
+        "/t.css",
+        "/empty.txt",
+        "/missing",
+        "/a.js",
+        "/t.bin",
+    ];
+    let requests: Vec<String> = wanted
+        .iter()
+        .map(|path| request("GET", path, &[]))
+        .collect();
     client.send(requests.concat());
     for (path, text) in wanted.iter().zip(&requests) {
         let response = client.read(text);
@@ -34,7 +51,11 @@ fn pipelined_requests_are_answered_in_order() {
         };
         assert_eq!(response.status(), expected, "{path}: {response:?}");
         if expected == 200 {
-            assert_eq!(response.body, std::fs::read(server.docroot.path(&path[1..])).unwrap(), "{path}");
+            assert_eq!(
+                response.body,
+                std::fs::read(server.docroot.path(&path[1..])).unwrap(),
+                "{path}"
+            );
         }
     }
     client.finish();
@@ -80,9 +101,15 @@ fn a_head_leaves_nothing_before_the_next_response() {
     let mut client = server.connect();
     for path in ["/t.bin", "/a.js", "/missing", "/", "/dir", "/empty.txt"] {
         client.head(path, &["Accept-Encoding: gzip"]);
-        client.get("/t.bin", &[]).expect(200).expect_body(pattern(1000));
+        client
+            .get("/t.bin", &[])
+            .expect(200)
+            .expect_body(pattern(1000));
     }
-    let (head, get) = (request("HEAD", "/t.bin", &[]), request("GET", "/t.bin", &[]));
+    let (head, get) = (
+        request("HEAD", "/t.bin", &[]),
+        request("GET", "/t.bin", &[]),
+    );
     client.send(format!("{head}{get}"));
     client.read(&head).expect(200);
     client.read(&get).expect(200).expect_body(pattern(1000));
@@ -92,11 +119,26 @@ fn a_head_leaves_nothing_before_the_next_response() {
 #[test]
 fn connection_close_is_heard_and_said() {
     let server = TestServer::standard();
-    for field in ["Connection: close", "Connection: Close", "Connection: foo, close", "Connection: keep-alive, close"] {
+    for field in [
+        "Connection: close",
+        "Connection: Close",
+        "Connection: foo, close",
+        "Connection: keep-alive, close",
+    ] {
         let mut client = server.connect();
-        client.send(format!("{}{}", request("GET", "/t.bin", &[field]), request("GET", "/t.css", &[])));
-        let response = client.read(request("GET", "/t.bin", &[field])).expect(200).expect_body(pattern(1000));
-        assert!(response.lists("Connection", "close"), "RFC 9112 §9.6: {response:?}");
+        client.send(format!(
+            "{}{}",
+            request("GET", "/t.bin", &[field]),
+            request("GET", "/t.css", &[])
+        ));
+        let response = client
+            .read(request("GET", "/t.bin", &[field]))
+            .expect(200)
+            .expect_body(pattern(1000));
+        assert!(
+            response.lists("Connection", "close"),
+            "RFC 9112 §9.6: {response:?}"
+        );
         client.expect_close();
     }
 }
@@ -105,7 +147,10 @@ fn connection_close_is_heard_and_said() {
 fn http_1_0_closes() {
     let server = TestServer::standard();
     let mut client = server.connect();
-    let response = client.exchange("GET /t.bin HTTP/1.0\r\nHost: localhost\r\n\r\n").expect(200).expect_body(pattern(1000));
+    let response = client
+        .exchange("GET /t.bin HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        .expect(200)
+        .expect_body(pattern(1000));
     assert_eq!(response.content_length(), 1000);
     assert!(response.value("Transfer-Encoding").is_none());
     client.expect_close();
@@ -128,8 +173,13 @@ fn http_1_0_may_ask_to_be_kept() {
 fn http_1_0_gets_no_chunks_and_no_parts_it_did_not_ask_for() {
     let server = TestServer::with_site("listing = true");
     for path in ["/t.css", "/a.js", "/missing", "/dir/", "/"] {
-        let response = server.exchange(format!("GET {path} HTTP/1.0\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n"));
-        assert!(response.value("Transfer-Encoding").is_none(), "RFC 9112 §6.1: {response:?}");
+        let response = server.exchange(format!(
+            "GET {path} HTTP/1.0\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n"
+        ));
+        assert!(
+            response.value("Transfer-Encoding").is_none(),
+            "RFC 9112 §6.1: {response:?}"
+        );
     }
 }
 
@@ -144,7 +194,10 @@ fn a_client_that_has_said_all_still_gets_the_answer() {
         client.send(&text);
         client.shut_write();
         let response = client.read(&text).expect(200);
-        assert_eq!(response.body, std::fs::read(server.docroot.path(&path[1..])).unwrap());
+        assert_eq!(
+            response.body,
+            std::fs::read(server.docroot.path(&path[1..])).unwrap()
+        );
         client.expect_close();
     }
 }
@@ -154,7 +207,9 @@ fn a_head_too_large_is_431() {
     let server = TestServer::standard();
     let large = "a".repeat(100 << 10);
     let mut client = server.connect();
-    let response = client.exchange(request("GET", "/t.bin", &[&format!("X-Large: {large}")])).expect(431);
+    let response = client
+        .exchange(request("GET", "/t.bin", &[&format!("X-Large: {large}")]))
+        .expect(431);
     assert!(response.lists("Connection", "close"), "{response:?}");
     client.expect_close();
 }
@@ -162,9 +217,17 @@ fn a_head_too_large_is_431() {
 #[test]
 fn the_largest_head_is_configured() {
     let server = TestServer::with_site("[limits]\nheader_size = \"8KiB\"\n");
-    server.get("/t.bin", &[&format!("X-Large: {}", "a".repeat(6 << 10))]).expect(200);
+    server
+        .get("/t.bin", &[&format!("X-Large: {}", "a".repeat(6 << 10))])
+        .expect(200);
     let mut client = server.connect();
-    client.exchange(request("GET", "/t.bin", &[&format!("X-Large: {}", "a".repeat(10 << 10))])).expect(431);
+    client
+        .exchange(request(
+            "GET",
+            "/t.bin",
+            &[&format!("X-Large: {}", "a".repeat(10 << 10))],
+        ))
+        .expect(431);
     client.expect_close();
 }
 
@@ -173,20 +236,40 @@ fn too_many_fields_are_431() {
     let server = TestServer::standard();
     let fields = |count: usize| "X-Many: x\r\n".repeat(count);
     let mut client = server.connect();
-    let response = client.exchange(format!("GET /t.bin HTTP/1.1\r\nHost: localhost\r\n{}\r\n", fields(2000))).expect(431);
+    let response = client
+        .exchange(format!(
+            "GET /t.bin HTTP/1.1\r\nHost: localhost\r\n{}\r\n",
+            fields(2000)
+        ))
+        .expect(431);
     assert!(response.lists("Connection", "close"), "{response:?}");
     client.expect_close();
-    server.exchange(format!("GET /t.bin HTTP/1.1\r\nHost: localhost\r\n{}\r\n", fields(90))).expect(200);
-    server.connect().exchange(format!("GET /t.bin HTTP/1.1\r\nHost: localhost\r\n{}\r\n", fields(110))).expect(431);
+    server
+        .exchange(format!(
+            "GET /t.bin HTTP/1.1\r\nHost: localhost\r\n{}\r\n",
+            fields(90)
+        ))
+        .expect(200);
+    server
+        .connect()
+        .exchange(format!(
+            "GET /t.bin HTTP/1.1\r\nHost: localhost\r\n{}\r\n",
+            fields(110)
+        ))
+        .expect(431);
 }
 
 #[test]
 fn a_target_too_long_is_refused() {
     let server = TestServer::standard();
     let mut client = server.connect();
-    client.exchange(request("GET", &format!("/{}", "a".repeat(64 << 10)), &[])).expect_any(&[414, 431]);
+    client
+        .exchange(request("GET", &format!("/{}", "a".repeat(64 << 10)), &[]))
+        .expect_any(&[414, 431]);
     client.expect_close();
-    server.get(&format!("/t.bin?{}", "a".repeat(7000)), &[]).expect(200);
+    server
+        .get(&format!("/t.bin?{}", "a".repeat(7000)), &[])
+        .expect(200);
 }
 
 #[test]
@@ -196,7 +279,11 @@ fn a_head_that_takes_too_long_ends_the_connection() {
     let begun = Instant::now();
     client.send("GET /t.bin HTTP/1.1\r\nHost: local");
     let answer = client.read_to_end();
-    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 408 "), "{}", answer.escape_ascii());
+    assert!(
+        answer.is_empty() || answer.starts_with(b"HTTP/1.1 408 "),
+        "{}",
+        answer.escape_ascii()
+    );
     assert!(begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
 }
 
@@ -215,9 +302,15 @@ fn a_head_that_drips_ends_the_connection_all_the_same() {
 
 #[test]
 fn a_client_that_says_nothing_is_let_go() {
-    let server = TestServer::with_site("[limits]\nheader_timeout = \"300ms\"\nkeep_alive_timeout = \"300ms\"\n");
+    let server = TestServer::with_site(
+        "[limits]\nheader_timeout = \"300ms\"\nkeep_alive_timeout = \"300ms\"\n",
+    );
     let answer = server.connect().read_to_end();
-    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 408 "), "{}", answer.escape_ascii());
+    assert!(
+        answer.is_empty() || answer.starts_with(b"HTTP/1.1 408 "),
+        "{}",
+        answer.escape_ascii()
+    );
 }
 
 #[test]
@@ -228,12 +321,18 @@ fn an_idle_connection_ends_after_its_time() {
     let begun = Instant::now();
     client.expect_close();
     // Well below the default time for a head.
-    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[test]
 fn an_idle_connection_lives_longer_than_a_slow_head() {
-    let server = TestServer::with_site("[limits]\nheader_timeout = \"200ms\"\nkeep_alive_timeout = \"15s\"\n");
+    let server = TestServer::with_site(
+        "[limits]\nheader_timeout = \"200ms\"\nkeep_alive_timeout = \"15s\"\n",
+    );
     let mut client = server.connect();
     client.get("/t.bin", &[]).expect(200);
     std::thread::sleep(Duration::from_millis(600));
@@ -243,17 +342,25 @@ fn an_idle_connection_lives_longer_than_a_slow_head() {
 
 #[test]
 fn a_head_that_drips_on_a_kept_connection_ends_it() {
-    let server = TestServer::with_site("[limits]\nheader_timeout = \"300ms\"\nkeep_alive_timeout = \"60s\"\n");
+    let server = TestServer::with_site(
+        "[limits]\nheader_timeout = \"300ms\"\nkeep_alive_timeout = \"60s\"\n",
+    );
     let mut client = server.connect();
     client.get("/t.bin", &[]).expect(200);
     client.send("GET /t.bin HTTP/1.1\r\nHost: loc");
     let answer = client.read_to_end();
-    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 408 "), "{}", answer.escape_ascii());
+    assert!(
+        answer.is_empty() || answer.starts_with(b"HTTP/1.1 408 "),
+        "{}",
+        answer.escape_ascii()
+    );
 }
 
 #[test]
 fn a_head_that_begins_late_has_its_own_time() {
-    let server = TestServer::with_site("[limits]\nheader_timeout = \"300ms\"\nkeep_alive_timeout = \"60s\"\n");
+    let server = TestServer::with_site(
+        "[limits]\nheader_timeout = \"300ms\"\nkeep_alive_timeout = \"60s\"\n",
+    );
     let mut client = server.connect();
     client.get("/t.bin", &[]).expect(200);
     std::thread::sleep(Duration::from_millis(700));
@@ -262,14 +369,20 @@ fn a_head_that_begins_late_has_its_own_time() {
     while !client.is_closed() && begun.elapsed() < PATIENCE / 4 {
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert!(client.is_closed(), "the time for a head, not the time for an idle connection");
+    assert!(
+        client.is_closed(),
+        "the time for a head, not the time for an idle connection"
+    );
 }
 
 #[test]
 fn a_slow_download_is_not_an_idle_connection() {
     let docroot = Docroot::empty();
     docroot.sparse("big", 64 << 20);
-    let server = TestServer::with_docroot(docroot, "[limits]\nheader_timeout = \"200ms\"\nkeep_alive_timeout = \"200ms\"\n");
+    let server = TestServer::with_docroot(
+        docroot,
+        "[limits]\nheader_timeout = \"200ms\"\nkeep_alive_timeout = \"200ms\"\n",
+    );
     let mut client = server.connect();
     let text = request("GET", "/big", &["Connection: close"]);
     client.send(&text);
@@ -302,13 +415,17 @@ fn connections_beyond_the_limit_wait_or_are_refused_and_others_go_on() {
     one.get("/t.bin", &[]).expect(200);
     drop(two);
     // Refused at once, or served when there is room again.
-    let answered = third.try_read(text.as_bytes()).map(|response| response.status());
+    let answered = third
+        .try_read(text.as_bytes())
+        .map(|response| response.status());
     assert!(matches!(answered, Ok(200 | 503) | Err(_)), "{answered:?}");
     drop(third);
     assert!(eventually(|| {
         let mut client = server.connect();
         client.send(&text);
-        client.try_read(text.as_bytes()).is_ok_and(|response| response.status() == 200)
+        client
+            .try_read(text.as_bytes())
+            .is_ok_and(|response| response.status() == 200)
     }));
     one.get("/t.bin", &[]).expect(200);
 }
@@ -317,14 +434,55 @@ fn connections_beyond_the_limit_wait_or_are_refused_and_others_go_on() {
 fn http_2_is_spoken_with_who_knows_it() {
     let server = TestServer::standard();
     let mut client = H2Client::over(server.connect());
-    assert_eq!(client.get("/t.bin"), H2Outcome::Response { status: 200, body: pattern(1000) });
-    assert!(matches!(client.get("/missing"), H2Outcome::Response { status: 404, .. }));
-    assert!(matches!(client.get("/../x"), H2Outcome::Response { status: 400, .. }));
-    let head = client.exchange(&[(":method", "HEAD"), (":scheme", "http"), (":authority", "localhost"), (":path", "/t.bin")]);
-    assert_eq!(head, H2Outcome::Response { status: 200, body: Vec::new() });
-    let part = [(":method", "GET"), (":scheme", "http"), (":authority", "localhost"), (":path", "/t.bin"), ("range", "bytes=0-4")];
-    assert_eq!(client.exchange(&part), H2Outcome::Response { status: 206, body: pattern(1000)[..5].to_vec() });
-    assert_eq!(client.get("/t.bin"), H2Outcome::Response { status: 200, body: pattern(1000) });
+    assert_eq!(
+        client.get("/t.bin"),
+        H2Outcome::Response {
+            status: 200,
+            body: pattern(1000)
+        }
+    );
+    assert!(matches!(
+        client.get("/missing"),
+        H2Outcome::Response { status: 404, .. }
+    ));
+    assert!(matches!(
+        client.get("/../x"),
+        H2Outcome::Response { status: 400, .. }
+    ));
+    let head = client.exchange(&[
+        (":method", "HEAD"),
+        (":scheme", "http"),
+        (":authority", "localhost"),
+        (":path", "/t.bin"),
+    ]);
+    assert_eq!(
+        head,
+        H2Outcome::Response {
+            status: 200,
+            body: Vec::new()
+        }
+    );
+    let part = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":authority", "localhost"),
+        (":path", "/t.bin"),
+        ("range", "bytes=0-4"),
+    ];
+    assert_eq!(
+        client.exchange(&part),
+        H2Outcome::Response {
+            status: 206,
+            body: pattern(1000)[..5].to_vec()
+        }
+    );
+    assert_eq!(
+        client.get("/t.bin"),
+        H2Outcome::Response {
+            status: 200,
+            body: pattern(1000)
+        }
+    );
 }
 
 #[test]
@@ -336,39 +494,110 @@ fn http_2_needs_one_host_as_well() {
         assert!(refused, "{fields:?}: {outcome:?}");
     };
     let (get, scheme, path) = ((":method", "GET"), (":scheme", "http"), (":path", "/t.bin"));
-    refused(&[get, scheme, (":authority", "localhost"), path, ("host", "example.com")]);
+    refused(&[
+        get,
+        scheme,
+        (":authority", "localhost"),
+        path,
+        ("host", "example.com"),
+    ]);
     refused(&[get, scheme, path]);
     refused(&[get, scheme, (":authority", "a b"), path]);
     refused(&[get, scheme, (":authority", "user@localhost"), path]);
-    refused(&[get, scheme, (":authority", "localhost"), path, ("transfer-encoding", "chunked")]);
-    refused(&[get, scheme, (":authority", "localhost"), path, ("connection", "close")]);
-    refused(&[get, scheme, (":authority", "localhost"), path, ("X-Upper", "x")]);
-    refused(&[get, scheme, (":authority", "localhost"), path, ("x-value", "a\r\nb: c")]);
+    refused(&[
+        get,
+        scheme,
+        (":authority", "localhost"),
+        path,
+        ("transfer-encoding", "chunked"),
+    ]);
+    refused(&[
+        get,
+        scheme,
+        (":authority", "localhost"),
+        path,
+        ("connection", "close"),
+    ]);
+    refused(&[
+        get,
+        scheme,
+        (":authority", "localhost"),
+        path,
+        ("X-Upper", "x"),
+    ]);
+    refused(&[
+        get,
+        scheme,
+        (":authority", "localhost"),
+        path,
+        ("x-value", "a\r\nb: c"),
+    ]);
     refused(&[get, get, scheme, (":authority", "localhost"), path]);
     let server = TestServer::standard();
-    let agreeing = [get, scheme, (":authority", "localhost"), path, ("host", "localhost")];
+    let agreeing = [
+        get,
+        scheme,
+        (":authority", "localhost"),
+        path,
+        ("host", "localhost"),
+    ];
     let outcome = H2Client::over(server.connect()).exchange(&agreeing);
-    assert_eq!(outcome, H2Outcome::Response { status: 200, body: pattern(1000) });
-    let by_host = H2Client::over(server.connect()).exchange(&[get, scheme, path, ("host", "localhost")]);
-    assert_eq!(by_host, H2Outcome::Response { status: 200, body: pattern(1000) });
+    assert_eq!(
+        outcome,
+        H2Outcome::Response {
+            status: 200,
+            body: pattern(1000)
+        }
+    );
+    let by_host =
+        H2Client::over(server.connect()).exchange(&[get, scheme, path, ("host", "localhost")]);
+    assert_eq!(
+        by_host,
+        H2Outcome::Response {
+            status: 200,
+            body: pattern(1000)
+        }
+    );
 }
 
 #[test]
 fn http_2_frames_are_no_slow_head() {
-    let server = TestServer::with_site("[limits]\nheader_timeout = \"300ms\"\nkeep_alive_timeout = \"60s\"\n");
+    let server = TestServer::with_site(
+        "[limits]\nheader_timeout = \"300ms\"\nkeep_alive_timeout = \"60s\"\n",
+    );
     let mut client = H2Client::over(server.connect());
-    assert_eq!(client.get("/t.bin"), H2Outcome::Response { status: 200, body: pattern(1000) });
+    assert_eq!(
+        client.get("/t.bin"),
+        H2Outcome::Response {
+            status: 200,
+            body: pattern(1000)
+        }
+    );
     for _ in 0..4 {
         client.ping();
         std::thread::sleep(Duration::from_millis(250));
     }
-    assert_eq!(client.get("/t.bin"), H2Outcome::Response { status: 200, body: pattern(1000) });
+    assert_eq!(
+        client.get("/t.bin"),
+        H2Outcome::Response {
+            status: 200,
+            body: pattern(1000)
+        }
+    );
 }
 
 #[test]
 fn http_2_ends_an_idle_connection_as_well() {
-    let server = TestServer::with_site("[limits]\nheader_timeout = \"200ms\"\nkeep_alive_timeout = \"300ms\"\n");
+    let server = TestServer::with_site(
+        "[limits]\nheader_timeout = \"200ms\"\nkeep_alive_timeout = \"300ms\"\n",
+    );
     let mut client = H2Client::over(server.connect());
-    assert_eq!(client.get("/t.bin"), H2Outcome::Response { status: 200, body: pattern(1000) });
+    assert_eq!(
+        client.get("/t.bin"),
+        H2Outcome::Response {
+            status: 200,
+            body: pattern(1000)
+        }
+    );
     client.expect_close();
 }

@@ -30,12 +30,17 @@ impl Swapper {
             }
             swaps
         });
-        Self { stop, thread: Some(thread) }
+        Self {
+            stop,
+            thread: Some(thread),
+        }
     }
 
     fn finish(&mut self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.take().map_or(0, |thread| thread.join().unwrap())
+        self.thread
+            .take()
+            .map_or(0, |thread| thread.join().unwrap())
     }
 }
 
@@ -46,7 +51,14 @@ impl Drop for Swapper {
 }
 
 /// So many requests for `path` while `one` and `other` change places: the file inside, or nothing.
-fn never_outside(docroot: Docroot, settings: &str, one: &str, other: &str, path: &str, requests: usize) {
+fn never_outside(
+    docroot: Docroot,
+    settings: &str,
+    one: &str,
+    other: &str,
+    path: &str,
+    requests: usize,
+) {
     let server = TestServer::with_docroot(docroot, settings);
     let mut swapper = Swapper::start(&server.docroot.path(one), &server.docroot.path(other));
     let mut client = server.connect();
@@ -63,7 +75,10 @@ fn never_outside(docroot: Docroot, settings: &str, one: &str, other: &str, path:
         }
     }
     let swaps = swapper.finish();
-    assert!(swaps > 0 && found > 0, "{swaps} swaps, {found} of {requests} found");
+    assert!(
+        swaps > 0 && found > 0,
+        "{swaps} swaps, {found} of {requests} found"
+    );
 }
 
 fn with_directory() -> Docroot {
@@ -82,7 +97,14 @@ fn with_file() -> Docroot {
 
 #[test]
 fn a_directory_swapped_for_a_link_leads_nowhere() {
-    never_outside(with_directory(), "", "swap", "other", "/swap/secret.txt", 10_000);
+    never_outside(
+        with_directory(),
+        "",
+        "swap",
+        "other",
+        "/swap/secret.txt",
+        10_000,
+    );
 }
 
 #[test]
@@ -92,13 +114,34 @@ fn a_file_swapped_for_a_link_leads_nowhere() {
 
 #[test]
 fn the_same_with_links_denied() {
-    never_outside(with_directory(), "symlinks = \"deny\"", "swap", "other", "/swap/secret.txt", 2000);
-    never_outside(with_file(), "symlinks = \"deny\"", "swap.txt", "other.txt", "/swap.txt", 2000);
+    never_outside(
+        with_directory(),
+        "symlinks = \"deny\"",
+        "swap",
+        "other",
+        "/swap/secret.txt",
+        2000,
+    );
+    never_outside(
+        with_file(),
+        "symlinks = \"deny\"",
+        "swap.txt",
+        "other.txt",
+        "/swap.txt",
+        2000,
+    );
 }
 
 #[test]
 fn the_same_when_nothing_is_held_in_memory() {
-    never_outside(with_directory(), "[cache]\nmemory = 0\n", "swap", "other", "/swap/secret.txt", 3000);
+    never_outside(
+        with_directory(),
+        "[cache]\nmemory = 0\n",
+        "swap",
+        "other",
+        "/swap/secret.txt",
+        3000,
+    );
 }
 
 #[test]
@@ -119,7 +162,14 @@ fn an_index_and_a_clean_url_are_held_to_the_same() {
     let docroot = Docroot::empty();
     docroot.publish("page.html", "inside\n");
     docroot.link("other.html", "../outside/secret.txt");
-    never_outside(docroot, "clean_urls = true", "page.html", "other.html", "/page", 1500);
+    never_outside(
+        docroot,
+        "clean_urls = true",
+        "page.html",
+        "other.html",
+        "/page",
+        1500,
+    );
 }
 
 #[test]
@@ -152,9 +202,16 @@ fn a_folder_moved_outside_is_not_found_through_a_link_to_it() {
         let server = TestServer::with_docroot(docroot, settings);
         settle();
         for _ in 0..3 {
-            server.get("/folder/page.txt", &[]).expect(200).expect_body("inside\n");
+            server
+                .get("/folder/page.txt", &[])
+                .expect(200)
+                .expect_body("inside\n");
         }
-        std::fs::rename(server.docroot.path("folder"), server.docroot.outside().join("folder")).unwrap();
+        std::fs::rename(
+            server.docroot.path("folder"),
+            server.docroot.outside().join("folder"),
+        )
+        .unwrap();
         server.docroot.link("folder", "../outside/folder");
         server.get("/folder/page.txt", &[]).expect(404);
     }
@@ -169,7 +226,11 @@ fn a_folder_that_becomes_a_link_is_not_found_where_links_are_denied() {
     for _ in 0..3 {
         server.get("/folder/page.txt", &[]).expect(200);
     }
-    std::fs::rename(server.docroot.path("folder"), server.docroot.path("elsewhere")).unwrap();
+    std::fs::rename(
+        server.docroot.path("folder"),
+        server.docroot.path("elsewhere"),
+    )
+    .unwrap();
     server.docroot.link("folder", "elsewhere");
     server.get("/folder/page.txt", &[]).expect(404);
     server.get("/elsewhere/page.txt", &[]).expect(200);

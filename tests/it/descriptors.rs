@@ -15,7 +15,9 @@ fn open_descriptors(server: &TestServer) -> usize {
     fs::read_dir("/proc/self/fd")
         .unwrap()
         .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok())
-        .filter(|target| target.starts_with(folder) && target != folder || is_one_of(target, &sockets))
+        .filter(|target| {
+            target.starts_with(folder) && target != folder || is_one_of(target, &sockets)
+        })
         .count()
 }
 
@@ -24,13 +26,21 @@ fn connections(port: u16) -> Vec<String> {
     const LISTENING: &str = "0A";
     let table = fs::read_to_string("/proc/self/net/tcp").unwrap();
     let own = format!(":{port:04X}");
-    let lines = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-    lines.filter(|fields| fields[1].ends_with(&own) && fields[3] != LISTENING).map(|fields| fields[9].to_owned()).collect()
+    let lines = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    lines
+        .filter(|fields| fields[1].ends_with(&own) && fields[3] != LISTENING)
+        .map(|fields| fields[9].to_owned())
+        .collect()
 }
 
 fn is_one_of(target: &Path, inodes: &[String]) -> bool {
     let target = target.to_string_lossy();
-    let inode = target.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
+    let inode = target
+        .strip_prefix("socket:[")
+        .and_then(|rest| rest.strip_suffix(']'));
     inode.is_some_and(|inode| inodes.iter().any(|known| known == inode))
 }
 
@@ -40,7 +50,11 @@ fn aborted_downloads_leave_none_open() {
     docroot.sparse("big", 64 << 20);
     let server = TestServer::with_docroot(docroot, "");
     server.get("/t.bin", &[]).expect(200);
-    assert!(eventually(|| open_descriptors(&server) <= 1), "the docroot's own at most: {}", open_descriptors(&server));
+    assert!(
+        eventually(|| open_descriptors(&server) <= 1),
+        "the docroot's own at most: {}",
+        open_descriptors(&server)
+    );
     let before = open_descriptors(&server);
     let text = request("GET", "/big", &[]);
     for round in 0..3000 {
@@ -51,11 +65,21 @@ fn aborted_downloads_leave_none_open() {
         }
         if round % 2 == 0 {
             // A reset instead of a goodbye.
-            SockRef::from(client.stream()).set_linger(Some(Duration::ZERO)).unwrap();
+            SockRef::from(client.stream())
+                .set_linger(Some(Duration::ZERO))
+                .unwrap();
         }
     }
-    assert!(eventually(|| open_descriptors(&server) <= before), "{} before, {} after", before, open_descriptors(&server));
-    server.get("/t.bin", &[]).expect(200).expect_body(pattern(1000));
+    assert!(
+        eventually(|| open_descriptors(&server) <= before),
+        "{} before, {} after",
+        before,
+        open_descriptors(&server)
+    );
+    server
+        .get("/t.bin", &[])
+        .expect(200)
+        .expect_body(pattern(1000));
 }
 
 #[test]
@@ -67,10 +91,16 @@ fn requests_broken_off_leave_none_open() {
         let mut client = server.connect();
         client.send(&text[..round % text.len()]);
         if round % 2 == 0 {
-            SockRef::from(client.stream()).set_linger(Some(Duration::ZERO)).unwrap();
+            SockRef::from(client.stream())
+                .set_linger(Some(Duration::ZERO))
+                .unwrap();
         }
     }
-    assert!(eventually(|| open_descriptors(&server) <= 1), "{}", open_descriptors(&server));
+    assert!(
+        eventually(|| open_descriptors(&server) <= 1),
+        "{}",
+        open_descriptors(&server)
+    );
     server.get("/t.bin", &[]).expect(200);
 }
 
@@ -81,7 +111,18 @@ fn answers_of_every_kind_leave_none_open() {
     docroot.fifo("fifo");
     let server = TestServer::with_docroot(docroot, "listing = true");
     for _ in 0..20 {
-        for path in ["/t.bin", "/big.bin", "/missing", "/dir", "/dir/", "/link.txt", "/fifo", "/linkdir/", "/.env", "/a.js"] {
+        for path in [
+            "/t.bin",
+            "/big.bin",
+            "/missing",
+            "/dir",
+            "/dir/",
+            "/link.txt",
+            "/fifo",
+            "/linkdir/",
+            "/.env",
+            "/a.js",
+        ] {
             server.get(path, &["Accept-Encoding: gzip"]);
             server.head(path, &[]);
             server.get(path, &["Range: bytes=1-2"]);
@@ -89,5 +130,9 @@ fn answers_of_every_kind_leave_none_open() {
             server.get(path, &["If-Match: \"x\""]);
         }
     }
-    assert!(eventually(|| open_descriptors(&server) <= 1), "{}", open_descriptors(&server));
+    assert!(
+        eventually(|| open_descriptors(&server) <= 1),
+        "{}",
+        open_descriptors(&server)
+    );
 }

@@ -29,7 +29,11 @@ fn a_download_is_completed() {
     client.read_head(&text);
     server.begin_shutdown();
     std::thread::sleep(Duration::from_millis(100));
-    assert_eq!(client.count_to_end(), LARGE, "all of it, then the end of the connection");
+    assert_eq!(
+        client.count_to_end(),
+        LARGE,
+        "all of it, then the end of the connection"
+    );
     server.stop_within(PATIENCE);
 }
 
@@ -92,7 +96,10 @@ fn the_last_response_of_a_busy_connection_says_so() {
     std::thread::sleep(Duration::from_millis(100));
     let rest = client.count_to_end();
     // The pipelined request may be answered once more or not at all, but the connection ends.
-    assert!(rest == LARGE || (rest > LARGE + 1000 && rest < LARGE + 4096), "{rest}");
+    assert!(
+        rest == LARGE || (rest > LARGE + 1000 && rest < LARGE + 4096),
+        "{rest}"
+    );
     server.stop_within(PATIENCE);
 }
 
@@ -103,8 +110,13 @@ fn who_does_not_read_is_cut_at_the_deadline() {
     let text = request("GET", "/big", &[]);
     client.send(&text);
     client.read_head(&text);
-    let served = server.stops_within(PATIENCE / 2).expect("one client holds nobody longer than the drain timeout");
-    assert!(served.is_err_and(|error| error.contains("drain")), "and whoever waits is told");
+    let served = server
+        .stops_within(PATIENCE / 2)
+        .expect("one client holds nobody longer than the drain timeout");
+    assert!(
+        served.is_err_and(|error| error.contains("drain")),
+        "and whoever waits is told"
+    );
     assert!(client.count_to_end() < LARGE);
 }
 
@@ -115,7 +127,10 @@ fn workers_stop_together() {
     let mut server = TestServer::start_with_workers(docroot, "[[site]]\ndocroot = \"$ROOT\"\n", 2);
     let mut clients: Vec<Client> = (0..8).map(|_| server.connect()).collect();
     for client in &mut clients {
-        client.get("/t.bin", &[]).expect(200).expect_body(pattern(1000));
+        client
+            .get("/t.bin", &[])
+            .expect(200)
+            .expect_body(pattern(1000));
     }
     let mut download = server.connect();
     let text = request("GET", "/big", &[]);

@@ -6,8 +6,25 @@ use crate::harness::{Docroot, Response, TestServer};
 
 /// Names that break whatever is put together by hand.
 const HOSTILE: &[&str] = &[
-    "<script>alert(1)<", "\"quoted\".txt", "'single'.txt", "a&b.txt", "line\nbreak.txt", "tab\there.txt", "100%.txt", "%2e%2e", "q?x=1", "h#frag",
-    "javascript:alert(1)", "대문.txt", "with space.txt", "back\\slash.txt", "-dash", "{{braces}}", "a;b", "\u{202e}txt.exe", "&lt;b&gt;",
+    "<script>alert(1)<",
+    "\"quoted\".txt",
+    "'single'.txt",
+    "a&b.txt",
+    "line\nbreak.txt",
+    "tab\there.txt",
+    "100%.txt",
+    "%2e%2e",
+    "q?x=1",
+    "h#frag",
+    "javascript:alert(1)",
+    "대문.txt",
+    "with space.txt",
+    "back\\slash.txt",
+    "-dash",
+    "{{braces}}",
+    "a;b",
+    "\u{202e}txt.exe",
+    "&lt;b&gt;",
 ];
 
 fn listed(docroot: Docroot, settings: &str) -> TestServer {
@@ -16,7 +33,9 @@ fn listed(docroot: Docroot, settings: &str) -> TestServer {
 
 #[track_caller]
 fn page(server: &TestServer, path: &str) -> String {
-    let response = server.get(path, &["Accept: text/html,*/*;q=0.8"]).expect(200);
+    let response = server
+        .get(path, &["Accept: text/html,*/*;q=0.8"])
+        .expect(200);
     assert_eq!(response.field("Content-Type"), "text/html; charset=utf-8");
     assert!(!response.lives_long(), "{response:?}");
     String::from_utf8(response.body).expect("UTF-8")
@@ -25,7 +44,12 @@ fn page(server: &TestServer, path: &str) -> String {
 #[track_caller]
 fn json(server: &TestServer, path: &str) -> Response {
     let response = server.get(path, &["Accept: application/json"]).expect(200);
-    assert!(response.field("Content-Type").starts_with("application/json"), "{response:?}");
+    assert!(
+        response
+            .field("Content-Type")
+            .starts_with("application/json"),
+        "{response:?}"
+    );
     response
 }
 
@@ -36,30 +60,46 @@ fn names(server: &TestServer, path: &str) -> Vec<String> {
         match value {
             Value::Array(items) => items.iter().for_each(|item| collect(item, into)),
             Value::Object(fields) => {
-                into.extend(fields.get("name").and_then(Value::as_str).map(str::to_owned));
+                into.extend(
+                    fields
+                        .get("name")
+                        .and_then(Value::as_str)
+                        .map(str::to_owned),
+                );
                 fields.values().for_each(|field| collect(field, into));
             }
             _ => {}
         }
     }
     let response = json(server, path);
-    let value = serde_json::from_slice(&response.body).unwrap_or_else(|error| panic!("{error}: {response:?}"));
+    let value = serde_json::from_slice(&response.body)
+        .unwrap_or_else(|error| panic!("{error}: {response:?}"));
     let mut names = Vec::new();
     collect(&value, &mut names);
-    names.iter().map(|name| name.trim_end_matches('/').to_owned()).collect()
+    names
+        .iter()
+        .map(|name| name.trim_end_matches('/').to_owned())
+        .collect()
 }
 
 /// The targets of all links of a page, as they stand between the quotes.
 fn links(page: &str) -> Vec<String> {
-    let anchors = page.split("<a ").skip(1).filter_map(|rest| rest.split_once("href=\"").map(|(_, rest)| rest));
-    anchors.map(|rest| rest.split('"').next().unwrap_or_default().to_owned()).collect()
+    let anchors = page
+        .split("<a ")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("href=\"").map(|(_, rest)| rest));
+    anchors
+        .map(|rest| rest.split('"').next().unwrap_or_default().to_owned())
+        .collect()
 }
 
 #[test]
 fn a_listing_is_off_unless_asked_for() {
     let docroot = Docroot::standard();
     docroot.publish("bare/x.txt", "x");
-    TestServer::with_docroot(docroot, "").get("/bare/", &[]).expect(404);
+    TestServer::with_docroot(docroot, "")
+        .get("/bare/", &[])
+        .expect(404);
 }
 
 #[test]
@@ -74,7 +114,10 @@ fn it_names_the_files_and_folders() {
     assert_eq!(found, ["one.txt", "sub", "two.txt"]);
     let page = page(&server, "/bare/");
     for name in ["one.txt", "two.txt", "sub/"] {
-        assert!(links(&page).iter().any(|link| link.ends_with(name)), "{name}: {page}");
+        assert!(
+            links(&page).iter().any(|link| link.ends_with(name)),
+            "{name}: {page}"
+        );
     }
     assert!(!page.contains("<script"), "no script is needed");
     server.get("/bare", &[]).expect_any(&[301, 302, 307, 308]);
@@ -83,7 +126,13 @@ fn it_names_the_files_and_folders() {
 #[test]
 fn an_index_is_before_a_listing() {
     let server = listed(Docroot::standard(), "");
-    assert!(server.get("/dir/", &[]).expect(200).text().contains("Directory"));
+    assert!(
+        server
+            .get("/dir/", &[])
+            .expect(200)
+            .text()
+            .contains("Directory")
+    );
 }
 
 #[test]
@@ -106,13 +155,26 @@ fn hostile_names_are_harmless_in_the_page() {
     std::fs::create_dir(docroot.path("bare/<b>dir")).unwrap();
     let server = listed(docroot, "");
     let page = page(&server, "/bare/");
-    assert!(!page.contains("<script>alert") && !page.contains("<b>dir"), "{page}");
-    assert!(!page.contains("&lt;b&gt;<") || page.contains("&amp;lt;b&amp;gt;"), "{page}");
+    assert!(
+        !page.contains("<script>alert") && !page.contains("<b>dir"),
+        "{page}"
+    );
+    assert!(
+        !page.contains("&lt;b&gt;<") || page.contains("&amp;lt;b&amp;gt;"),
+        "{page}"
+    );
     for link in links(&page) {
         let decoded = link.replace("&amp;", "&");
-        assert!(link.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"'\\`{}".contains(&byte)), "{link}");
+        assert!(
+            link.bytes()
+                .all(|byte| byte.is_ascii_graphic() && !b"<>\"'\\`{}".contains(&byte)),
+            "{link}"
+        );
         let scheme = decoded.split(['/', '?', '#']).next().unwrap_or_default();
-        assert!(!scheme.contains(':'), "a name that reads like a scheme: {link}");
+        assert!(
+            !scheme.contains(':'),
+            "a name that reads like a scheme: {link}"
+        );
     }
 }
 
@@ -126,8 +188,16 @@ fn every_link_of_a_page_leads_to_its_file() {
     let mut found = 0;
     for link in links(&page(&server, "/bare/")) {
         let target = link.replace("&amp;", "&");
-        let target = if target.starts_with('/') { target } else { format!("/bare/{}", target.trim_start_matches("./")) };
-        if target.contains("..") && !target.contains("%2") || target.ends_with('/') || target.contains('?') || target.contains('#') {
+        let target = if target.starts_with('/') {
+            target
+        } else {
+            format!("/bare/{}", target.trim_start_matches("./"))
+        };
+        if target.contains("..") && !target.contains("%2")
+            || target.ends_with('/')
+            || target.contains('?')
+            || target.contains('#')
+        {
             continue;
         }
         let response = server.get(&target, &[]);
@@ -136,7 +206,10 @@ fn every_link_of_a_page_leads_to_its_file() {
             assert!(HOSTILE.contains(&response.text().as_str()), "{response:?}");
             found += 1;
         } else {
-            assert!(target.contains("%0A") || target.contains("%09") || target.contains("%5C"), "{response:?}");
+            assert!(
+                target.contains("%0A") || target.contains("%09") || target.contains("%5C"),
+                "{response:?}"
+            );
         }
     }
     assert!(found >= HOSTILE.len() - 3, "{found} of {}", HOSTILE.len());
@@ -152,7 +225,10 @@ fn hostile_names_are_whole_in_json() {
     for name in HOSTILE {
         // A name that no path can ask for may be left out.
         let cannot_be_asked_for = name.contains(['\n', '\t', '\\']);
-        assert!(cannot_be_asked_for || found.iter().any(|found| found == name), "{name:?} in {found:?}");
+        assert!(
+            cannot_be_asked_for || found.iter().any(|found| found == name),
+            "{name:?} in {found:?}"
+        );
     }
 }
 
@@ -162,7 +238,13 @@ fn a_name_that_is_not_utf8_does_no_harm() {
     use std::os::unix::ffi::OsStrExt;
     let docroot = Docroot::empty();
     docroot.publish("bare/x.txt", "x");
-    std::fs::write(docroot.path("bare").join(OsStr::from_bytes(b"\xff\xfe.txt")), "x").unwrap();
+    std::fs::write(
+        docroot
+            .path("bare")
+            .join(OsStr::from_bytes(b"\xff\xfe.txt")),
+        "x",
+    )
+    .unwrap();
     let server = listed(docroot, "");
     page(&server, "/bare/");
     assert!(names(&server, "/bare/").contains(&"x.txt".to_owned()));
@@ -175,18 +257,30 @@ fn hidden_entries_are_left_out() {
     assert!(found.contains(&"t.bin".to_owned()));
     assert!(found.iter().all(|name| !name.starts_with('.')), "{found:?}");
     assert!(!page(&server, "/").contains(".env"));
-    server.get("/.git/", &["Accept: application/json"]).expect(404);
+    server
+        .get("/.git/", &["Accept: application/json"])
+        .expect(404);
 }
 
 #[test]
 fn links_that_leave_are_left_out() {
     let server = listed(Docroot::standard(), "index = [\"none\"]");
     let found = names(&server, "/");
-    assert!(!found.iter().any(|name| name == "link.txt" || name == "linkdir"), "{found:?}");
+    assert!(
+        !found
+            .iter()
+            .any(|name| name == "link.txt" || name == "linkdir"),
+        "{found:?}"
+    );
     assert!(found.contains(&"inner.bin".to_owned()), "{found:?}");
     let page = page(&server, "/");
-    assert!(!page.contains("link.txt") && !page.contains("linkdir"), "{page}");
-    server.get("/linkdir/", &["Accept: application/json"]).expect(404);
+    assert!(
+        !page.contains("link.txt") && !page.contains("linkdir"),
+        "{page}"
+    );
+    server
+        .get("/linkdir/", &["Accept: application/json"])
+        .expect(404);
 }
 
 #[test]
@@ -208,7 +302,13 @@ fn the_number_of_entries_is_bounded() {
     let server = listed(docroot, "listing_limit = 50");
     assert_eq!(names(&server, "/bare/").len(), 50);
     let page = page(&server, "/bare/");
-    assert!(links(&page).iter().filter(|link| link.ends_with(".txt")).count() <= 50);
+    assert!(
+        links(&page)
+            .iter()
+            .filter(|link| link.ends_with(".txt"))
+            .count()
+            <= 50
+    );
 }
 
 #[test]
@@ -260,14 +360,23 @@ fn a_page_is_for_people_and_json_for_who_asks() {
     for (fields, media_type) in [
         (&[][..], "text/html"),
         (&["Accept: */*"], "text/html"),
-        (&["Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"], "text/html"),
+        (
+            &["Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"],
+            "text/html",
+        ),
         (&["Accept: application/json"], "application/json"),
-        (&["Accept: application/json, text/html;q=0.5"], "application/json"),
+        (
+            &["Accept: application/json, text/html;q=0.5"],
+            "application/json",
+        ),
         (&["Accept: application/json;q=0.5, text/html"], "text/html"),
         (&["Accept: application/json;q=0"], "text/html"),
     ] {
         let response = server.get("/bare/", fields).expect(200);
-        assert!(response.field("Content-Type").starts_with(media_type), "{fields:?}: {response:?}");
+        assert!(
+            response.field("Content-Type").starts_with(media_type),
+            "{fields:?}: {response:?}"
+        );
     }
 }
 
@@ -285,7 +394,9 @@ fn methods_are_those_of_files() {
     let docroot = Docroot::empty();
     docroot.publish("bare/one.txt", "x");
     let server = listed(docroot, "");
-    server.send("POST", "/bare/", &["Content-Length: 0"]).expect(405);
+    server
+        .send("POST", "/bare/", &["Content-Length: 0"])
+        .expect(405);
     server.send("OPTIONS", "/bare/", &[]).expect(204);
 }
 
@@ -294,27 +405,64 @@ fn a_query_is_harmless_in_the_page() {
     let docroot = Docroot::empty();
     docroot.publish("bare/one.txt", "x");
     let server = listed(docroot, "");
-    for query in ["?C=N&O=D", "?sort=size&order=desc", "?\"><script>alert(1)</script>", "?%3Cscript%3Ealert(1)", "?sort=<b>"] {
-        let response = server.connect().get(&format!("/bare/{query}"), &["Accept: text/html"]).expect_any(&[200, 400]);
-        assert!(!response.text().contains("<script>alert") && !response.text().contains("<b>"), "{response:?}");
+    for query in [
+        "?C=N&O=D",
+        "?sort=size&order=desc",
+        "?\"><script>alert(1)</script>",
+        "?%3Cscript%3Ealert(1)",
+        "?sort=<b>",
+    ] {
+        let response = server
+            .connect()
+            .get(&format!("/bare/{query}"), &["Accept: text/html"])
+            .expect_any(&[200, 400]);
+        assert!(
+            !response.text().contains("<script>alert") && !response.text().contains("<b>"),
+            "{response:?}"
+        );
     }
 }
 
 #[test]
 fn hostile_folders_are_harmless_in_the_way_up() {
     let docroot = Docroot::empty();
-    for name in ["<b>x", "\"q\"", "a&b", "100%", "javascript:alert(1)", "q?x", "h#x"] {
+    for name in [
+        "<b>x",
+        "\"q\"",
+        "a&b",
+        "100%",
+        "javascript:alert(1)",
+        "q?x",
+        "h#x",
+    ] {
         docroot.publish(&format!("{name}/deep/file.txt"), "x");
     }
     let server = listed(docroot, "");
-    for path in ["/%3Cb%3Ex/deep/", "/%22q%22/deep/", "/a&b/deep/", "/100%25/deep/", "/javascript:alert(1)/deep/", "/q%3Fx/deep/", "/h%23x/deep/"] {
+    for path in [
+        "/%3Cb%3Ex/deep/",
+        "/%22q%22/deep/",
+        "/a&b/deep/",
+        "/100%25/deep/",
+        "/javascript:alert(1)/deep/",
+        "/q%3Fx/deep/",
+        "/h%23x/deep/",
+    ] {
         let page = page(&server, path);
         assert!(!page.contains("<b>x") && !page.contains("\"q\""), "{page}");
         for link in links(&page) {
             let decoded = link.replace("&amp;", "&");
-            assert!(!decoded.split(['/', '?', '#']).next().unwrap_or_default().contains(':'), "{link}");
+            assert!(
+                !decoded
+                    .split(['/', '?', '#'])
+                    .next()
+                    .unwrap_or_default()
+                    .contains(':'),
+                "{link}"
+            );
             if decoded.starts_with('/') {
-                server.get(&decoded, &[]).expect_any(&[200, 301, 302, 307, 308]);
+                server
+                    .get(&decoded, &[])
+                    .expect_any(&[200, 301, 302, 307, 308]);
             }
         }
     }

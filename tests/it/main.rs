@@ -3,7 +3,10 @@
 //! A module for each part of the rules; a test's name states its rule. Every response that a test reads is
 //! also held against the rules that hold for all of them (`harness/check.rs`).
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
 
 mod harness;
 

@@ -33,7 +33,10 @@ fn todays_extensions_have_todays_types() {
     }
     let server = TestServer::with_docroot(docroot, "");
     for (name, media_type) in types {
-        server.get(&format!("/{name}"), &[]).expect(200).expect_field("Content-Type", media_type);
+        server
+            .get(&format!("/{name}"), &[])
+            .expect(200)
+            .expect_field("Content-Type", media_type);
     }
 }
 
@@ -41,8 +44,14 @@ fn todays_extensions_have_todays_types() {
 fn nobody_is_to_guess() {
     let server = TestServer::standard();
     for path in ["/t.bin", "/t.css", "/", "/a.js"] {
-        server.get(path, &[]).expect(200).expect_field("X-Content-Type-Options", "nosniff");
-        server.head(path, &[]).expect(200).expect_field("X-Content-Type-Options", "nosniff");
+        server
+            .get(path, &[])
+            .expect(200)
+            .expect_field("X-Content-Type-Options", "nosniff");
+        server
+            .head(path, &[])
+            .expect(200)
+            .expect_field("X-Content-Type-Options", "nosniff");
     }
 }
 
@@ -51,8 +60,23 @@ fn a_configured_type_is_over_the_table() {
     let docroot = Docroot::standard();
     docroot.publish("x.xyzzy", "x");
     docroot.publish("x.txt", "x");
-    let server = TestServer::with_docroot(docroot, "[site.media_types]\nxyzzy = \"application/x-xyzzy\"\ntxt = \"text/x-other\"\n");
-    server.get("/x.xyzzy", &[]).expect(200).expect_field("Content-Type", "application/x-xyzzy");
-    assert!(server.get("/x.txt", &[]).expect(200).field("Content-Type").starts_with("text/x-other"));
-    server.get("/t.css", &[]).expect(200).expect_field("Content-Type", "text/css; charset=utf-8");
+    let server = TestServer::with_docroot(
+        docroot,
+        "[site.media_types]\nxyzzy = \"application/x-xyzzy\"\ntxt = \"text/x-other\"\n",
+    );
+    server
+        .get("/x.xyzzy", &[])
+        .expect(200)
+        .expect_field("Content-Type", "application/x-xyzzy");
+    assert!(
+        server
+            .get("/x.txt", &[])
+            .expect(200)
+            .field("Content-Type")
+            .starts_with("text/x-other")
+    );
+    server
+        .get("/t.css", &[])
+        .expect(200)
+        .expect_field("Content-Type", "text/css; charset=utf-8");
 }

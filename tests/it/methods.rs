@@ -4,18 +4,36 @@ use crate::harness::{Response, TestServer, pattern};
 
 #[track_caller]
 fn allows_get_and_head(response: &Response) {
-    assert!(response.lists("Allow", "GET") && response.lists("Allow", "HEAD"), "{response:?}");
+    assert!(
+        response.lists("Allow", "GET") && response.lists("Allow", "HEAD"),
+        "{response:?}"
+    );
 }
 
 #[test]
 fn get_and_head_differ_by_the_body_alone() {
     let server = TestServer::standard();
-    for path in ["/t.bin", "/t.css", "/a.js", "/empty.txt", "/", "/dir/", "/dir", "/missing", "/.env", "/%00"] {
+    for path in [
+        "/t.bin",
+        "/t.css",
+        "/a.js",
+        "/empty.txt",
+        "/",
+        "/dir/",
+        "/dir",
+        "/missing",
+        "/.env",
+        "/%00",
+    ] {
         let get = server.get(path, &[]);
         let head = server.head(path, &[]).expect(get.status()).expect_body("");
         for (name, value) in &get.head.fields {
             if name != "date" {
-                assert_eq!(head.value(name), Some(value.as_str()), "{name} of {path} (§9.3.2)");
+                assert_eq!(
+                    head.value(name),
+                    Some(value.as_str()),
+                    "{name} of {path} (§9.3.2)"
+                );
             }
         }
     }
@@ -26,12 +44,19 @@ fn methods_that_change_things_are_not_allowed() {
     let server = TestServer::standard();
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
         for path in ["/t.bin", "/", "/dir/", "/a.js"] {
-            let response = server.send(method, path, &["Content-Length: 0"]).expect(405);
+            let response = server
+                .send(method, path, &["Content-Length: 0"])
+                .expect(405);
             allows_get_and_head(&response);
         }
-        server.send(method, "/missing", &["Content-Length: 0"]).expect_any(&[404, 405]);
+        server
+            .send(method, "/missing", &["Content-Length: 0"])
+            .expect_any(&[404, 405]);
     }
-    server.get("/t.bin", &[]).expect(200).expect_body(pattern(1000));
+    server
+        .get("/t.bin", &[])
+        .expect(200)
+        .expect_body(pattern(1000));
 }
 
 #[test]
@@ -62,7 +87,9 @@ fn a_star_is_for_options_alone() {
 #[test]
 fn trace_is_refused_and_echoes_nothing() {
     let server = TestServer::standard();
-    let response = server.send("TRACE", "/t.bin", &["Cookie: session=1"]).expect(405);
+    let response = server
+        .send("TRACE", "/t.bin", &["Cookie: session=1"])
+        .expect(405);
     allows_get_and_head(&response);
     assert!(!response.text().contains("session"), "{response:?}");
 }
@@ -71,7 +98,9 @@ fn trace_is_refused_and_echoes_nothing() {
 fn connect_is_refused_and_opens_no_tunnel() {
     let server = TestServer::standard();
     let mut client = server.connect();
-    let response = client.exchange("CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n").expect(405);
+    let response = client
+        .exchange("CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n")
+        .expect(405);
     allows_get_and_head(&response);
 }
 
@@ -88,7 +117,10 @@ fn unknown_methods_are_not_implemented() {
 fn what_is_no_method_is_a_bad_request() {
     let server = TestServer::standard();
     for line in ["G@T / HTTP/1.1", "G\"T / HTTP/1.1", "(GET) / HTTP/1.1"] {
-        server.connect().exchange(format!("{line}\r\nHost: localhost\r\n\r\n")).expect(400);
+        server
+            .connect()
+            .exchange(format!("{line}\r\nHost: localhost\r\n\r\n"))
+            .expect(400);
     }
 }
 
@@ -96,14 +128,19 @@ fn what_is_no_method_is_a_bad_request() {
 fn a_method_without_end_is_refused() {
     let server = TestServer::standard();
     let method = "M".repeat(65);
-    server.connect().exchange(format!("{method} / HTTP/1.1\r\nHost: localhost\r\n\r\n")).expect_any(&[400, 501]);
+    server
+        .connect()
+        .exchange(format!("{method} / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+        .expect_any(&[400, 501]);
 }
 
 #[test]
 fn a_body_on_get_is_read_and_ignored() {
     let server = TestServer::standard();
     let mut client = server.connect();
-    let whole = client.exchange("GET /t.bin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello").expect(200);
+    let whole = client
+        .exchange("GET /t.bin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello")
+        .expect(200);
     assert!(whole.body == pattern(1000));
     if whole.lists("Connection", "close") {
         client.expect_close();

@@ -1,10 +1,14 @@
 //! Content codings (RFC 9110 §12.5.3): sidecars by quality value, each with a tag of its own.
 
-use crate::harness::{A_JS, A_JS_BR, A_JS_GZ, A_JS_ZST, Docroot, OTHER_JS_GZ, PUBLISHED, Response, TestServer};
+use crate::harness::{
+    A_JS, A_JS_BR, A_JS_GZ, A_JS_ZST, Docroot, OTHER_JS_GZ, PUBLISHED, Response, TestServer,
+};
 
 #[track_caller]
 fn get(accept: &str) -> Response {
-    TestServer::standard().get("/a.js", &[&format!("Accept-Encoding: {accept}")]).expect(200)
+    TestServer::standard()
+        .get("/a.js", &[&format!("Accept-Encoding: {accept}")])
+        .expect(200)
 }
 
 /// The coding is the one named, and so are the bytes.
@@ -17,8 +21,13 @@ fn expect_coding(response: Response, coding: &str) -> Response {
         _ => (None, A_JS),
     };
     assert_eq!(response.value("Content-Encoding"), expected, "{response:?}");
-    assert!(response.lists("Vary", "Accept-Encoding"), "§12.5.5: {response:?}");
-    response.expect_body(bytes).expect_field("Content-Length", &bytes.len().to_string())
+    assert!(
+        response.lists("Vary", "Accept-Encoding"),
+        "§12.5.5: {response:?}"
+    );
+    response
+        .expect_body(bytes)
+        .expect_field("Content-Length", &bytes.len().to_string())
 }
 
 #[test]
@@ -59,7 +68,14 @@ fn identity_wins_when_it_is_preferred() {
 
 #[test]
 fn a_quality_of_zero_is_a_refusal() {
-    for zero in ["gzip;q=0", "gzip;q=0.0", "gzip;q=0.000", "gzip; q=0", "gzip ;q=0", "gzip;Q=0"] {
+    for zero in [
+        "gzip;q=0",
+        "gzip;q=0.0",
+        "gzip;q=0.000",
+        "gzip; q=0",
+        "gzip ;q=0",
+        "gzip;Q=0",
+    ] {
         expect_coding(get(zero), "identity");
     }
     expect_coding(get("br;q=0, gzip"), "gzip");
@@ -75,13 +91,34 @@ fn names_have_no_case_and_an_old_alias() {
 #[test]
 fn several_lines_are_one_list() {
     let server = TestServer::standard();
-    expect_coding(server.get("/a.js", &["Accept-Encoding: foo", "Accept-Encoding: gzip"]).expect(200), "gzip");
-    expect_coding(server.get("/a.js", &["Accept-Encoding: gzip;q=0.5", "Accept-Encoding: zstd"]).expect(200), "zstd");
+    expect_coding(
+        server
+            .get("/a.js", &["Accept-Encoding: foo", "Accept-Encoding: gzip"])
+            .expect(200),
+        "gzip",
+    );
+    expect_coding(
+        server
+            .get(
+                "/a.js",
+                &["Accept-Encoding: gzip;q=0.5", "Accept-Encoding: zstd"],
+            )
+            .expect(200),
+        "zstd",
+    );
 }
 
 #[test]
 fn what_is_not_offered_is_not_given() {
-    for accept in ["deflate", "compress", "foo", "foo;q=1, bar", "exi, deflate;q=0.9", "gzipx", "gz"] {
+    for accept in [
+        "deflate",
+        "compress",
+        "foo",
+        "foo;q=1, bar",
+        "exi, deflate;q=0.9",
+        "gzipx",
+        "gz",
+    ] {
         expect_coding(get(accept), "identity");
     }
 }
@@ -90,7 +127,9 @@ fn what_is_not_offered_is_not_given() {
 fn no_identity_and_nothing_known_is_identity_or_406() {
     let server = TestServer::standard();
     for accept in ["identity;q=0, foo", "identity;q=0", "*;q=0", "foo, *;q=0"] {
-        let response = server.get("/a.js", &[&format!("Accept-Encoding: {accept}")]).expect_any(&[200, 406]);
+        let response = server
+            .get("/a.js", &[&format!("Accept-Encoding: {accept}")])
+            .expect_any(&[200, 406]);
         assert!(response.value("Content-Encoding").is_none(), "{response:?}");
     }
 }
@@ -112,7 +151,13 @@ fn a_star_stands_for_every_coding_not_named() {
 
 #[test]
 fn a_malformed_member_is_ignored() {
-    for accept in ["gzip;q=abc, zstd", "gzip;q=2, zstd", "gzip;q=-1, zstd", "gzip;q=0.1234, zstd", "gzip;q=, zstd"] {
+    for accept in [
+        "gzip;q=abc, zstd",
+        "gzip;q=2, zstd",
+        "gzip;q=-1, zstd",
+        "gzip;q=0.1234, zstd",
+        "gzip;q=, zstd",
+    ] {
         expect_coding(get(accept), "zstd");
     }
     expect_coding(get(",, gzip ,,"), "gzip");
@@ -122,9 +167,17 @@ fn a_malformed_member_is_ignored() {
 fn each_coding_has_a_tag_of_its_own() {
     let server = TestServer::standard();
     let mut tags: Vec<String> = ["gzip", "br", "zstd", "identity"]
-        .map(|coding| server.get("/a.js", &[&format!("Accept-Encoding: {coding}")]).entity_tag().to_owned())
+        .map(|coding| {
+            server
+                .get("/a.js", &[&format!("Accept-Encoding: {coding}")])
+                .entity_tag()
+                .to_owned()
+        })
         .into();
-    assert!(tags.iter().all(|tag| !tag.starts_with("W/")), "each is known byte for byte: {tags:?}");
+    assert!(
+        tags.iter().all(|tag| !tag.starts_with("W/")),
+        "each is known byte for byte: {tags:?}"
+    );
     tags.sort();
     tags.dedup();
     assert_eq!(tags.len(), 4, "§8.8.3.3: {tags:?}");
@@ -136,16 +189,32 @@ fn the_tag_received_with_a_coding_gives_304_with_it() {
     for coding in ["gzip", "br", "zstd", "identity"] {
         let accept = format!("Accept-Encoding: {coding}");
         let tag = server.get("/a.js", &[&accept]).entity_tag().to_owned();
-        server.get("/a.js", &[&accept, &format!("If-None-Match: {tag}")]).expect(304).expect_field("ETag", &tag);
+        server
+            .get("/a.js", &[&accept, &format!("If-None-Match: {tag}")])
+            .expect(304)
+            .expect_field("ETag", &tag);
     }
 }
 
 #[test]
 fn the_tag_of_another_coding_does_not_match_if_match() {
     let server = TestServer::standard();
-    let gzip = server.get("/a.js", &["Accept-Encoding: gzip"]).entity_tag().to_owned();
-    server.get("/a.js", &["Accept-Encoding: br", &format!("If-Match: {gzip}")]).expect(412);
-    server.get("/a.js", &["Accept-Encoding: gzip", &format!("If-Match: {gzip}")]).expect(200);
+    let gzip = server
+        .get("/a.js", &["Accept-Encoding: gzip"])
+        .entity_tag()
+        .to_owned();
+    server
+        .get(
+            "/a.js",
+            &["Accept-Encoding: br", &format!("If-Match: {gzip}")],
+        )
+        .expect(412);
+    server
+        .get(
+            "/a.js",
+            &["Accept-Encoding: gzip", &format!("If-Match: {gzip}")],
+        )
+        .expect(200);
 }
 
 #[test]
@@ -155,7 +224,15 @@ fn head_says_what_get_would() {
         let accept = format!("Accept-Encoding: {coding}");
         let get = server.get("/a.js", &[&accept]).expect(200);
         let head = server.head("/a.js", &[&accept]).expect(200);
-        for name in ["Content-Encoding", "Content-Type", "ETag", "Vary", "Content-Length", "Cache-Control", "Last-Modified"] {
+        for name in [
+            "Content-Encoding",
+            "Content-Type",
+            "ETag",
+            "Vary",
+            "Content-Length",
+            "Cache-Control",
+            "Last-Modified",
+        ] {
             assert_eq!(head.value(name), get.value(name), "{name} for {coding}");
         }
     }
@@ -189,8 +266,16 @@ fn a_sidecar_older_than_its_original_is_not_served() {
     let docroot = Docroot::standard();
     docroot.date("a.js.br", PUBLISHED - 1);
     let server = TestServer::with_docroot(docroot, "");
-    expect_coding(server.get("/a.js", &["Accept-Encoding: br"]).expect(200), "identity");
-    expect_coding(server.get("/a.js", &["Accept-Encoding: br, gzip"]).expect(200), "gzip");
+    expect_coding(
+        server.get("/a.js", &["Accept-Encoding: br"]).expect(200),
+        "identity",
+    );
+    expect_coding(
+        server
+            .get("/a.js", &["Accept-Encoding: br, gzip"])
+            .expect(200),
+        "gzip",
+    );
 }
 
 #[test]
@@ -199,7 +284,10 @@ fn a_gzip_sidecar_of_another_file_is_not_served() {
     let docroot = Docroot::standard();
     docroot.publish("a.js.gz", OTHER_JS_GZ);
     let server = TestServer::with_docroot(docroot, "");
-    expect_coding(server.get("/a.js", &["Accept-Encoding: gzip"]).expect(200), "identity");
+    expect_coding(
+        server.get("/a.js", &["Accept-Encoding: gzip"]).expect(200),
+        "identity",
+    );
 }
 
 #[test]
@@ -208,8 +296,14 @@ fn a_sidecar_that_is_no_coding_at_all_is_not_served() {
     docroot.publish("a.js.gz", "this is not gzip");
     docroot.publish("a.js.zst", "");
     let server = TestServer::with_docroot(docroot, "");
-    expect_coding(server.get("/a.js", &["Accept-Encoding: gzip"]).expect(200), "identity");
-    expect_coding(server.get("/a.js", &["Accept-Encoding: zstd"]).expect(200), "identity");
+    expect_coding(
+        server.get("/a.js", &["Accept-Encoding: gzip"]).expect(200),
+        "identity",
+    );
+    expect_coding(
+        server.get("/a.js", &["Accept-Encoding: zstd"]).expect(200),
+        "identity",
+    );
 }
 
 #[test]
@@ -218,7 +312,10 @@ fn a_sidecar_that_is_a_link_to_outside_is_not_served() {
     docroot.remove("a.js.gz");
     docroot.link("a.js.gz", "../outside/secret.txt");
     let server = TestServer::with_docroot(docroot, "");
-    expect_coding(server.get("/a.js", &["Accept-Encoding: gzip"]).expect(200), "identity");
+    expect_coding(
+        server.get("/a.js", &["Accept-Encoding: gzip"]).expect(200),
+        "identity",
+    );
 }
 
 #[test]
@@ -229,7 +326,12 @@ fn a_directory_or_fifo_beside_a_file_is_no_sidecar() {
     std::fs::create_dir(docroot.path("a.js.gz")).unwrap();
     docroot.fifo("a.js.br");
     let server = TestServer::with_docroot(docroot, "");
-    expect_coding(server.get("/a.js", &["Accept-Encoding: gzip, br"]).expect(200), "identity");
+    expect_coding(
+        server
+            .get("/a.js", &["Accept-Encoding: gzip, br"])
+            .expect(200),
+        "identity",
+    );
 }
 
 #[test]
@@ -238,49 +340,87 @@ fn a_sidecar_without_an_original_is_only_itself() {
     docroot.remove("a.js");
     let server = TestServer::with_docroot(docroot, "");
     server.get("/a.js", &["Accept-Encoding: gzip"]).expect(404);
-    server.get("/a.js.gz", &["Accept-Encoding: gzip"]).expect(200).expect_body(A_JS_GZ);
+    server
+        .get("/a.js.gz", &["Accept-Encoding: gzip"])
+        .expect(200)
+        .expect_body(A_JS_GZ);
 }
 
 #[test]
 fn sidecars_can_be_turned_off() {
     let server = TestServer::with_site("sidecars = false");
-    let response = server.get("/a.js", &["Accept-Encoding: gzip, br, zstd"]).expect(200);
+    let response = server
+        .get("/a.js", &["Accept-Encoding: gzip, br, zstd"])
+        .expect(200);
     if response.value("Content-Encoding").is_none() {
         response.expect_body(A_JS);
     } else {
-        assert!(![A_JS_GZ, A_JS_BR, A_JS_ZST].contains(&response.body.as_slice()), "{response:?}");
+        assert!(
+            ![A_JS_GZ, A_JS_BR, A_JS_ZST].contains(&response.body.as_slice()),
+            "{response:?}"
+        );
     }
 }
 
 #[test]
 fn a_sidecar_asked_for_by_name_is_a_file_of_its_own() {
     let server = TestServer::standard();
-    for (path, media_type, bytes) in
-        [("/a.js.gz", "application/gzip", A_JS_GZ), ("/a.js.zst", "application/zstd", A_JS_ZST)]
-    {
+    for (path, media_type, bytes) in [
+        ("/a.js.gz", "application/gzip", A_JS_GZ),
+        ("/a.js.zst", "application/zstd", A_JS_ZST),
+    ] {
         for accept in ["gzip, br, zstd", "identity"] {
-            let response = server.get(path, &[&format!("Accept-Encoding: {accept}")]).expect(200).expect_no("Content-Encoding");
-            response.expect_field("Content-Type", media_type).expect_body(bytes);
+            let response = server
+                .get(path, &[&format!("Accept-Encoding: {accept}")])
+                .expect(200)
+                .expect_no("Content-Encoding");
+            response
+                .expect_field("Content-Type", media_type)
+                .expect_body(bytes);
         }
     }
-    server.get("/a.js.br", &["Accept-Encoding: br"]).expect(200).expect_no("Content-Encoding").expect_body(A_JS_BR);
+    server
+        .get("/a.js.br", &["Accept-Encoding: br"])
+        .expect(200)
+        .expect_no("Content-Encoding")
+        .expect_body(A_JS_BR);
 }
 
 #[test]
 fn what_is_not_a_whole_200_is_never_coded_anew() {
     let server = TestServer::standard();
     let tag = server.get("/t.css", &[]).entity_tag().to_owned();
-    server.get("/t.css", &["Accept-Encoding: gzip", &format!("If-None-Match: {tag}"), "If-Modified-Since: x"]).expect_no("Content-Encoding");
+    server
+        .get(
+            "/t.css",
+            &[
+                "Accept-Encoding: gzip",
+                &format!("If-None-Match: {tag}"),
+                "If-Modified-Since: x",
+            ],
+        )
+        .expect_no("Content-Encoding");
     let part = server.get("/t.css", &["Accept-Encoding: gzip", "Range: bytes=0-9"]);
-    assert!(part.status() == 200 || part.value("Content-Encoding").is_none() || part.entity_tag() != tag, "{part:?}");
-    server.send("OPTIONS", "/t.css", &["Accept-Encoding: gzip"]).expect(204).expect_no("Content-Encoding");
+    assert!(
+        part.status() == 200
+            || part.value("Content-Encoding").is_none()
+            || part.entity_tag() != tag,
+        "{part:?}"
+    );
+    server
+        .send("OPTIONS", "/t.css", &["Accept-Encoding: gzip"])
+        .expect(204)
+        .expect_no("Content-Encoding");
 }
 
 #[test]
 fn no_transform_is_never_coded_on_the_way() {
     // A sidecar is the origin's own choice; a coding made on the way is not for what says no-transform.
     let server = TestServer::with_site("cache_control = \"no-transform\"");
-    server.get("/t.css", &["Accept-Encoding: gzip, br, zstd"]).expect(200).expect_no("Content-Encoding");
+    server
+        .get("/t.css", &["Accept-Encoding: gzip, br, zstd"])
+        .expect(200)
+        .expect_no("Content-Encoding");
 }
 
 #[test]
@@ -290,7 +430,9 @@ fn whatever_its_type_a_file_with_a_sidecar_varies() {
     docroot.publish("a.bin.gz", A_JS_GZ);
     let server = TestServer::with_docroot(docroot, "");
     for accept in ["gzip", "identity", "br"] {
-        let response = server.get("/a.bin", &[&format!("Accept-Encoding: {accept}")]).expect(200);
+        let response = server
+            .get("/a.bin", &[&format!("Accept-Encoding: {accept}")])
+            .expect(200);
         assert!(response.lists("Vary", "Accept-Encoding"), "{response:?}");
     }
 }

@@ -5,7 +5,10 @@ use crate::harness::{A_JS, Docroot, PATIENCE, Response, SECRET, TestServer, patt
 /// None of the bytes that lie outside, whatever the status.
 #[track_caller]
 fn expect_no_secret(response: Response) -> Response {
-    assert!(!response.text().contains(SECRET.trim_end()), "a byte from outside: {response:?}");
+    assert!(
+        !response.text().contains(SECRET.trim_end()),
+        "a byte from outside: {response:?}"
+    );
     response
 }
 
@@ -15,7 +18,10 @@ fn resolve(base: &str, location: &str) -> String {
         return location.to_owned();
     }
     let folder = &base[..=base.rfind('/').expect("an absolute path")];
-    format!("{folder}{}", location.strip_prefix("./").unwrap_or(location))
+    format!(
+        "{folder}{}",
+        location.strip_prefix("./").unwrap_or(location)
+    )
 }
 
 #[test]
@@ -23,7 +29,13 @@ fn the_root_is_its_index() {
     let server = TestServer::standard();
     let response = server.get("/", &[]).expect(200);
     assert!(response.text().contains("Home"));
-    assert!(server.get("/index.html", &[]).expect(200).text().contains("Home"));
+    assert!(
+        server
+            .get("/index.html", &[])
+            .expect(200)
+            .text()
+            .contains("Home")
+    );
 }
 
 #[test]
@@ -76,18 +88,35 @@ fn a_path_is_decoded_once() {
     docroot.publish("100%25.txt", "a name with an escape in it\n");
     docroot.publish("%2e%2e", "a name that is an escape\n");
     let server = TestServer::with_docroot(docroot, "");
-    for path in ["/%252e%252e/outside/secret.txt", "/%252e%252e%252foutside/secret.txt"] {
+    for path in [
+        "/%252e%252e/outside/secret.txt",
+        "/%252e%252e%252foutside/secret.txt",
+    ] {
         expect_no_secret(server.get(path, &[])).expect(404);
     }
-    server.get("/100%2525.txt", &[]).expect(200).expect_body("a name with an escape in it\n");
-    server.get("/%252e%252e", &[]).expect(200).expect_body("a name that is an escape\n");
+    server
+        .get("/100%2525.txt", &[])
+        .expect(200)
+        .expect_body("a name with an escape in it\n");
+    server
+        .get("/%252e%252e", &[])
+        .expect(200)
+        .expect_body("a name that is an escape\n");
 }
 
 #[test]
 fn nul_and_other_controls_are_refused() {
     let server = TestServer::standard();
     for path in [
-        "/t.bin%00", "/t.bin%00.html", "/%00", "/t%00.bin", "/t.bin%0a", "/t.bin%0d%0aSet-Cookie:%20x=1", "/%1f", "/%7f", "/t.bin%09",
+        "/t.bin%00",
+        "/t.bin%00.html",
+        "/%00",
+        "/t%00.bin",
+        "/t.bin%0a",
+        "/t.bin%0d%0aSet-Cookie:%20x=1",
+        "/%1f",
+        "/%7f",
+        "/t.bin%09",
     ] {
         let response = server.get(path, &[]).expect(400);
         assert!(response.head.values("Set-Cookie").is_empty());
@@ -97,7 +126,14 @@ fn nul_and_other_controls_are_refused() {
 #[test]
 fn what_is_not_utf8_is_refused() {
     let server = TestServer::standard();
-    for path in ["/%c0%ae%c0%ae/outside/secret.txt", "/%ff", "/%e2%82", "/%ed%a0%80", "/%f8%88%80%80%80", "/t%80.bin"] {
+    for path in [
+        "/%c0%ae%c0%ae/outside/secret.txt",
+        "/%ff",
+        "/%e2%82",
+        "/%ed%a0%80",
+        "/%f8%88%80%80%80",
+        "/t%80.bin",
+    ] {
         expect_no_secret(server.get(path, &[])).expect(400);
     }
 }
@@ -105,7 +141,15 @@ fn what_is_not_utf8_is_refused() {
 #[test]
 fn bad_escapes_are_refused() {
     let server = TestServer::standard();
-    for path in ["/%", "/%2", "/t.bin%", "/%zz", "/%2g", "/%%32e", "/t%u002ebin"] {
+    for path in [
+        "/%",
+        "/%2",
+        "/t.bin%",
+        "/%zz",
+        "/%2g",
+        "/%%32e",
+        "/t%u002ebin",
+    ] {
         server.get(path, &[]).expect(400);
     }
 }
@@ -115,14 +159,28 @@ fn raw_bytes_beyond_ascii_are_refused() {
     let docroot = Docroot::standard();
     docroot.publish("대문.txt", "gate\n");
     let server = TestServer::with_docroot(docroot, "");
-    server.exchange("GET /대문.txt HTTP/1.1\r\nHost: localhost\r\n\r\n").expect(400);
-    server.exchange(b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n").expect(400);
+    server
+        .exchange("GET /대문.txt HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .expect(400);
+    server
+        .exchange(b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .expect(400);
 }
 
 #[test]
 fn names_with_spaces_unicode_and_signs_are_served_by_their_escapes() {
     let docroot = Docroot::standard();
-    for name in ["with space.txt", "대문.txt", "plus+sign.txt", "100%.txt", "a&b;c=d.txt", "q?mark.txt", "hash#.txt", "~tilde'(1)!.txt", "C:x.txt"] {
+    for name in [
+        "with space.txt",
+        "대문.txt",
+        "plus+sign.txt",
+        "100%.txt",
+        "a&b;c=d.txt",
+        "q?mark.txt",
+        "hash#.txt",
+        "~tilde'(1)!.txt",
+        "C:x.txt",
+    ] {
         docroot.publish(name, name);
     }
     let server = TestServer::with_docroot(docroot, "");
@@ -141,7 +199,11 @@ fn names_with_spaces_unicode_and_signs_are_served_by_their_escapes() {
         ("/C:x.txt", "C:x.txt"),
         ("/%74.%62in", "t.bin"),
     ] {
-        let expected = if name == "t.bin" { pattern(1000) } else { name.as_bytes().to_vec() };
+        let expected = if name == "t.bin" {
+            pattern(1000)
+        } else {
+            name.as_bytes().to_vec()
+        };
         server.get(path, &[]).expect(200).expect_body(expected);
     }
     server.get("/with+space.txt", &[]).expect(404);
@@ -155,21 +217,37 @@ fn names_are_told_apart_by_case() {
 #[test]
 fn a_query_chooses_nothing() {
     let server = TestServer::standard();
-    for path in ["/t.bin?", "/t.bin?x=1", "/t.bin?../../etc/passwd", "/t.bin?%zz", "/t.bin?a?b", "/t.bin?%00"] {
+    for path in [
+        "/t.bin?",
+        "/t.bin?x=1",
+        "/t.bin?../../etc/passwd",
+        "/t.bin?%zz",
+        "/t.bin?a?b",
+        "/t.bin?%00",
+    ] {
         server.get(path, &[]).expect(200).expect_body(pattern(1000));
     }
 }
 
 #[test]
 fn a_fragment_is_dropped_or_refused() {
-    let response = TestServer::standard().get("/t.bin#fragment", &[]).expect_any(&[200, 400]);
+    let response = TestServer::standard()
+        .get("/t.bin#fragment", &[])
+        .expect_any(&[200, 400]);
     assert!(response.status() == 400 || response.body == pattern(1000));
 }
 
 #[test]
 fn empty_segments_are_not_found() {
     let server = TestServer::standard();
-    for path in ["//", "//t.bin", "/dir//index.html", "/dir//", "///etc/passwd", "//localhost/t.bin"] {
+    for path in [
+        "//",
+        "//t.bin",
+        "/dir//index.html",
+        "/dir//",
+        "///etc/passwd",
+        "//localhost/t.bin",
+    ] {
         server.get(path, &[]).expect(404);
     }
 }
@@ -179,7 +257,16 @@ fn a_location_never_leaves_the_site() {
     let docroot = Docroot::standard();
     std::fs::create_dir(docroot.path("evil.com")).unwrap();
     let server = TestServer::with_docroot(docroot, "");
-    for path in ["//dir", "//evil.com/%2e%2e", "//evil.com", "/\\evil.com", "/%5cevil.com", "/%2fevil.com", "///evil.com/", "/.//evil.com"] {
+    for path in [
+        "//dir",
+        "//evil.com/%2e%2e",
+        "//evil.com",
+        "/\\evil.com",
+        "/%5cevil.com",
+        "/%2fevil.com",
+        "///evil.com/",
+        "/.//evil.com",
+    ] {
         // Every Location is checked by the harness as well.
         server.get(path, &[]).expect_any(&[400, 404]);
     }
@@ -188,13 +275,25 @@ fn a_location_never_leaves_the_site() {
 #[test]
 fn too_long_paths_and_segments_are_not_found() {
     let server = TestServer::standard();
-    server.get(&format!("/{}", "a".repeat(256)), &[]).expect(404);
-    server.get(&format!("/{}", "a".repeat(255)), &[]).expect(404);
-    server.get(&format!("/{}x", "a/".repeat(2100)), &[]).expect(404);
-    server.get(&format!("/{}", "%61".repeat(255)), &[]).expect(404);
+    server
+        .get(&format!("/{}", "a".repeat(256)), &[])
+        .expect(404);
+    server
+        .get(&format!("/{}", "a".repeat(255)), &[])
+        .expect(404);
+    server
+        .get(&format!("/{}x", "a/".repeat(2100)), &[])
+        .expect(404);
+    server
+        .get(&format!("/{}", "%61".repeat(255)), &[])
+        .expect(404);
     // Shorter than the bound, but not with the document root before it.
-    server.get(&format!("/{}x", "a/".repeat(2040)), &[]).expect(404);
-    server.head(&format!("/{}", "a/".repeat(2040)), &[]).expect(404);
+    server
+        .get(&format!("/{}x", "a/".repeat(2040)), &[])
+        .expect(404);
+    server
+        .head(&format!("/{}", "a/".repeat(2040)), &[])
+        .expect(404);
 }
 
 #[test]
@@ -208,18 +307,37 @@ fn a_file_is_no_directory() {
 #[test]
 fn a_directory_without_its_slash_is_redirected_to_it() {
     let server = TestServer::standard();
-    for (path, target) in [("/dir", "/dir/"), ("/dir?x=1", "/dir/?x=1"), ("/dir?x=%20/&y=?", "/dir/?x=%20/&y=?"), ("/d%69r?", "/dir/")] {
+    for (path, target) in [
+        ("/dir", "/dir/"),
+        ("/dir?x=1", "/dir/?x=1"),
+        ("/dir?x=%20/&y=?", "/dir/?x=%20/&y=?"),
+        ("/d%69r?", "/dir/"),
+    ] {
         for method in ["GET", "HEAD"] {
-            let response = server.send(method, path, &[]).expect_any(&[301, 302, 307, 308]);
+            let response = server
+                .send(method, path, &[])
+                .expect_any(&[301, 302, 307, 308]);
             let location = response.field("Location");
-            assert!(!location.contains("://"), "a relative reference, whatever the client called us: {response:?}");
+            assert!(
+                !location.contains("://"),
+                "a relative reference, whatever the client called us: {response:?}"
+            );
             let resolved = resolve(path.split('?').next().unwrap(), location).replace("%69", "i");
             // An empty query may be kept or left out.
-            assert!(resolved == target || resolved == format!("{target}?"), "{response:?}");
+            assert!(
+                resolved == target || resolved == format!("{target}?"),
+                "{response:?}"
+            );
             assert!(!response.lives_long(), "{response:?}");
         }
     }
-    assert!(server.get("/dir/", &[]).expect(200).text().contains("Directory"));
+    assert!(
+        server
+            .get("/dir/", &[])
+            .expect(200)
+            .text()
+            .contains("Directory")
+    );
 }
 
 #[test]
@@ -228,7 +346,10 @@ fn a_redirect_keeps_escapes() {
     docroot.publish("a b%/index.html", "x");
     docroot.publish("대문/index.html", "x");
     let server = TestServer::with_docroot(docroot, "");
-    for (path, target) in [("/a%20b%25", "/a%20b%25/"), ("/%EB%8C%80%EB%AC%B8", "/%EB%8C%80%EB%AC%B8/")] {
+    for (path, target) in [
+        ("/a%20b%25", "/a%20b%25/"),
+        ("/%EB%8C%80%EB%AC%B8", "/%EB%8C%80%EB%AC%B8/"),
+    ] {
         let response = server.get(path, &[]).expect_any(&[301, 302, 307, 308]);
         let target_now = resolve(path, response.field("Location"));
         assert_eq!(target_now, target);
@@ -242,7 +363,9 @@ fn a_directory_without_an_index_is_not_found() {
     std::fs::create_dir(docroot.path("bare")).unwrap();
     let server = TestServer::with_docroot(docroot, "");
     server.get("/bare/", &[]).expect(404);
-    server.get("/bare", &[]).expect_any(&[301, 302, 307, 308, 404]);
+    server
+        .get("/bare", &[])
+        .expect_any(&[301, 302, 307, 308, 404]);
 }
 
 #[test]
@@ -271,11 +394,20 @@ fn clean_urls_are_an_option() {
     };
     page("").get("/page", &[]).expect(404);
     let server = page("clean_urls = true");
-    server.get("/page", &[]).expect(200).expect_body("a page").expect_field("Content-Type", "text/html; charset=utf-8");
-    server.head("/page", &[]).expect(200).expect_field("Content-Length", "6");
+    server
+        .get("/page", &[])
+        .expect(200)
+        .expect_body("a page")
+        .expect_field("Content-Type", "text/html; charset=utf-8");
+    server
+        .head("/page", &[])
+        .expect(200)
+        .expect_field("Content-Length", "6");
     server.get("/missing", &[]).expect(404);
     server.get("/t.bin", &[]).expect(200);
-    server.get("/page/", &[]).expect_any(&[404, 301, 302, 307, 308]);
+    server
+        .get("/page/", &[])
+        .expect_any(&[404, 301, 302, 307, 308]);
     server.get("/.env", &[]).expect(404);
     server.get("/..", &[]).expect(400);
 }
@@ -283,7 +415,17 @@ fn clean_urls_are_an_option() {
 #[test]
 fn hidden_files_are_not_found() {
     let server = TestServer::standard();
-    for path in ["/.env", "/.git/config", "/.git", "/.git/", "/dir/.hidden/x", "/dir/.hidden", "/%2eenv", "/%2Egit/config", "/.missing"] {
+    for path in [
+        "/.env",
+        "/.git/config",
+        "/.git",
+        "/.git/",
+        "/dir/.hidden/x",
+        "/dir/.hidden",
+        "/%2eenv",
+        "/%2Egit/config",
+        "/.missing",
+    ] {
         let response = server.get(path, &[]).expect(404);
         assert!(!response.text().contains("hidden"), "{response:?}");
     }
@@ -295,7 +437,10 @@ fn the_well_known_folder_is_not_hidden() {
     docroot.publish(".well-known/.hidden", "hidden");
     docroot.publish("dir/.well-known/x", "hidden");
     let server = TestServer::with_docroot(docroot, "");
-    server.get("/.well-known/x", &[]).expect(200).expect_body("well known\n");
+    server
+        .get("/.well-known/x", &[])
+        .expect(200)
+        .expect_body("well known\n");
     server.get("/%2Ewell-known/x", &[]).expect(200);
     server.get("/.well-known/.hidden", &[]).expect(404);
     server.get("/dir/.well-known/x", &[]).expect(404);
@@ -305,7 +450,10 @@ fn the_well_known_folder_is_not_hidden() {
 #[test]
 fn hidden_files_are_served_when_asked_for_in_the_configuration() {
     let server = TestServer::with_site("hidden = true");
-    server.get("/.env", &[]).expect(200).expect_body("PASSWORD=hidden\n");
+    server
+        .get("/.env", &[])
+        .expect(200)
+        .expect_body("PASSWORD=hidden\n");
     server.get("/dir/.hidden/x", &[]).expect(200);
     server.get("/..", &[]).expect(400);
 }
@@ -315,14 +463,24 @@ fn a_hidden_sibling_and_a_present_one_look_the_same() {
     let server = TestServer::standard();
     let present = server.get("/.env", &[]);
     let missing = server.get("/.envx", &[]);
-    assert_eq!(present.body.len(), missing.body.len(), "nobody learns which exist");
+    assert_eq!(
+        present.body.len(),
+        missing.body.len(),
+        "nobody learns which exist"
+    );
 }
 
 #[test]
 fn links_that_stay_inside_are_followed() {
     let server = TestServer::standard();
-    server.get("/inner.bin", &[]).expect(200).expect_body(pattern(1000));
-    server.get("/dir/up.bin", &[]).expect(200).expect_body(pattern(1000));
+    server
+        .get("/inner.bin", &[])
+        .expect(200)
+        .expect_body(pattern(1000));
+    server
+        .get("/dir/up.bin", &[])
+        .expect(200)
+        .expect_body(pattern(1000));
     // An absolute link names a place by its way from the root of the machine: beneath the docroot or not, it may be refused.
     let absolute = server.get("/absolute.bin", &[]).expect_any(&[200, 404]);
     assert!(absolute.status() == 404 || absolute.body == pattern(1000));
@@ -341,8 +499,18 @@ fn links_that_leave_are_not_found() {
     docroot.link("again", "../root/../outside/secret.txt");
     let server = TestServer::with_docroot(docroot, "");
     for path in [
-        "/link.txt", "/linkdir", "/linkdir/", "/linkdir/secret.txt", "/absolute.txt", "/absolutedir/secret.txt", "/chain1/secret.txt",
-        "/loop", "/loop/x", "/dangling", "/proc/Cargo.toml", "/again",
+        "/link.txt",
+        "/linkdir",
+        "/linkdir/",
+        "/linkdir/secret.txt",
+        "/absolute.txt",
+        "/absolutedir/secret.txt",
+        "/chain1/secret.txt",
+        "/loop",
+        "/loop/x",
+        "/dangling",
+        "/proc/Cargo.toml",
+        "/again",
     ] {
         expect_no_secret(server.get(path, &[])).expect(404);
         server.head(path, &[]).expect(404);
@@ -354,7 +522,15 @@ fn with_links_denied_no_link_is_followed() {
     let docroot = Docroot::standard();
     docroot.link("innerdir", "dir");
     let server = TestServer::with_docroot(docroot, "symlinks = \"deny\"");
-    for path in ["/link.txt", "/linkdir/secret.txt", "/inner.bin", "/absolute.bin", "/dir/up.bin", "/innerdir/index.html", "/innerdir/"] {
+    for path in [
+        "/link.txt",
+        "/linkdir/secret.txt",
+        "/inner.bin",
+        "/absolute.bin",
+        "/dir/up.bin",
+        "/innerdir/index.html",
+        "/innerdir/",
+    ] {
         expect_no_secret(server.get(path, &[])).expect(404);
     }
     server.get("/t.bin", &[]).expect(200);
@@ -365,10 +541,18 @@ fn with_links_denied_no_link_is_followed() {
 fn with_links_allowed_they_lead_anywhere_but_dots_do_not() {
     let server = TestServer::with_site("symlinks = \"follow\"");
     server.get("/link.txt", &[]).expect(200).expect_body(SECRET);
-    server.get("/linkdir/secret.txt", &[]).expect(200).expect_body(SECRET);
-    server.get("/absolute.bin", &[]).expect(200).expect_body(pattern(1000));
+    server
+        .get("/linkdir/secret.txt", &[])
+        .expect(200)
+        .expect_body(SECRET);
+    server
+        .get("/absolute.bin", &[])
+        .expect(200)
+        .expect_body(pattern(1000));
     server.get("/../outside/secret.txt", &[]).expect(400);
-    server.get("/linkdir/../../outside/secret.txt", &[]).expect(400);
+    server
+        .get("/linkdir/../../outside/secret.txt", &[])
+        .expect(400);
 }
 
 #[test]
@@ -389,7 +573,14 @@ fn what_is_no_file_is_not_found_and_nobody_waits() {
     let _socket = std::os::unix::net::UnixListener::bind(docroot.path("socket")).unwrap();
     docroot.link("null", "/dev/null");
     let server = TestServer::with_docroot(docroot, "clean_urls = true");
-    for path in ["/fifo", "/fifo.html", "/linked-fifo", "/socket", "/null", "/fifo/"] {
+    for path in [
+        "/fifo",
+        "/fifo.html",
+        "/linked-fifo",
+        "/socket",
+        "/null",
+        "/fifo/",
+    ] {
         let begun = std::time::Instant::now();
         server.get(path, &[]).expect(404);
         server.head(path, &[]).expect(404);
@@ -415,34 +606,67 @@ fn a_rule_is_not_passed_by_by_writing_the_path_otherwise() {
     docroot.publish("admin/x", "for nobody");
     let config = "[[site.route]]\npath = \"/admin/\"\nrespond = \"no\"\nstatus = 403\n";
     let server = TestServer::with_docroot(docroot, config);
-    for path in ["/admin/x", "/%61dmin/x", "/%61%64%6d%69%6e/x", "/admin", "/admin/", "/admin/x?y", "/admin/%78"] {
+    for path in [
+        "/admin/x",
+        "/%61dmin/x",
+        "/%61%64%6d%69%6e/x",
+        "/admin",
+        "/admin/",
+        "/admin/x?y",
+        "/admin/%78",
+    ] {
         server.get(path, &[]).expect(403);
     }
-    for path in ["/admin%2fx", "/admin%5cx", "//admin/x", "/./admin/x", "/dir/../admin/x", "/admin//x", "/ADMIN/x", "/admin%00/x", "/%2561dmin/x"] {
+    for path in [
+        "/admin%2fx",
+        "/admin%5cx",
+        "//admin/x",
+        "/./admin/x",
+        "/dir/../admin/x",
+        "/admin//x",
+        "/ADMIN/x",
+        "/admin%00/x",
+        "/%2561dmin/x",
+    ] {
         let response = server.get(path, &[]).expect_any(&[400, 403, 404]);
         assert!(!response.text().contains("for nobody"), "{response:?}");
     }
-    server.exchange("GET http://localhost/admin/x HTTP/1.1\r\nHost: localhost\r\n\r\n").expect(403);
+    server
+        .exchange("GET http://localhost/admin/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .expect(403);
 }
 
 #[test]
 fn an_absolute_target_is_served() {
     let server = TestServer::standard();
-    server.exchange("GET http://localhost/t.bin HTTP/1.1\r\nHost: localhost\r\n\r\n").expect(200).expect_body(pattern(1000));
-    server.exchange("GET http://localhost HTTP/1.1\r\nHost: localhost\r\n\r\n").expect(200);
-    server.exchange("GET http://localhost?x HTTP/1.1\r\nHost: localhost\r\n\r\n").expect(200);
-    server.exchange("GET http://localhost/../outside/secret.txt HTTP/1.1\r\nHost: localhost\r\n\r\n").expect(400);
+    server
+        .exchange("GET http://localhost/t.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .expect(200)
+        .expect_body(pattern(1000));
+    server
+        .exchange("GET http://localhost HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .expect(200);
+    server
+        .exchange("GET http://localhost?x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .expect(200);
+    server
+        .exchange("GET http://localhost/../outside/secret.txt HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .expect(400);
 }
 
 #[test]
 fn a_host_never_names_a_folder() {
     let server = TestServer::standard();
     for host in ["..", ".", "../outside", "/etc", "a/../..", "%2e%2e"] {
-        expect_no_secret(server.get("/secret.txt", &[&format!("Host: {host}")])).expect_any(&[400, 404]);
+        expect_no_secret(server.get("/secret.txt", &[&format!("Host: {host}")]))
+            .expect_any(&[400, 404]);
     }
 }
 
 #[test]
 fn a_script_is_found_next_to_its_sidecars() {
-    TestServer::standard().get("/a.js", &[]).expect(200).expect_body(A_JS);
+    TestServer::standard()
+        .get("/a.js", &[])
+        .expect(200)
+        .expect_body(A_JS);
 }

@@ -9,10 +9,22 @@ fn a_redirect_is_302_unless_it_says_otherwise() {
          [[site.route]]\npath = \"=/moved\"\nredirect = \"/new\"\nstatus = 301\n\
          [[site.route]]\npath = \"=/other\"\nredirect = \"https://example.com/x\"\nstatus = 308\n",
     );
-    server.get("/old", &[]).expect(302).expect_field("Location", "/new");
-    server.get("/moved", &[]).expect(301).expect_field("Location", "/new");
-    server.get("/other", &[]).expect(308).expect_field("Location", "https://example.com/x");
-    server.head("/old", &[]).expect(302).expect_field("Location", "/new");
+    server
+        .get("/old", &[])
+        .expect(302)
+        .expect_field("Location", "/new");
+    server
+        .get("/moved", &[])
+        .expect(301)
+        .expect_field("Location", "/new");
+    server
+        .get("/other", &[])
+        .expect(308)
+        .expect_field("Location", "https://example.com/x");
+    server
+        .head("/old", &[])
+        .expect(302)
+        .expect_field("Location", "/new");
     server.get("/old/", &[]).expect(404);
     server.get("/older", &[]).expect(404);
 }
@@ -23,8 +35,14 @@ fn a_redirect_keeps_the_query_unless_it_has_one() {
         "[[site.route]]\npath = \"=/old\"\nredirect = \"/new\"\n\
          [[site.route]]\npath = \"=/query\"\nredirect = \"/new?from=old\"\n",
     );
-    server.get("/old?a=1&b=%20", &[]).expect(302).expect_field("Location", "/new?a=1&b=%20");
-    server.get("/query?a=1", &[]).expect(302).expect_field("Location", "/new?from=old");
+    server
+        .get("/old?a=1&b=%20", &[])
+        .expect(302)
+        .expect_field("Location", "/new?a=1&b=%20");
+    server
+        .get("/query?a=1", &[])
+        .expect(302)
+        .expect_field("Location", "/new?from=old");
 }
 
 #[test]
@@ -33,13 +51,28 @@ fn a_redirect_fills_in_path_rest_and_host() {
         "[[site.route]]\npath = \"/docs/\"\nredirect = \"/manual/{rest}\"\n\
          [[site.route]]\npath = \"/secure/\"\nredirect = \"https://{host}{path}\"\n",
     );
-    server.get("/docs/a/b%20c.html?x=1", &[]).expect(302).expect_field("Location", "/manual/a/b%20c.html?x=1");
-    server.get("/docs/", &[]).expect(302).expect_field("Location", "/manual/");
-    server.get("/docs", &[]).expect(302).expect_field("Location", "/manual/");
-    let response = server.get("/secure/x?y", &["Host: Example.com:8080"]).expect(302);
+    server
+        .get("/docs/a/b%20c.html?x=1", &[])
+        .expect(302)
+        .expect_field("Location", "/manual/a/b%20c.html?x=1");
+    server
+        .get("/docs/", &[])
+        .expect(302)
+        .expect_field("Location", "/manual/");
+    server
+        .get("/docs", &[])
+        .expect(302)
+        .expect_field("Location", "/manual/");
+    let response = server
+        .get("/secure/x?y", &["Host: Example.com:8080"])
+        .expect(302);
     let location = response.field("Location");
     assert!(
-        ["https://example.com/secure/x?y", "https://example.com:8080/secure/x?y"].contains(&location.to_ascii_lowercase().as_str()),
+        [
+            "https://example.com/secure/x?y",
+            "https://example.com:8080/secure/x?y"
+        ]
+        .contains(&location.to_ascii_lowercase().as_str()),
         "{response:?}"
     );
 }
@@ -48,13 +81,26 @@ fn a_redirect_fills_in_path_rest_and_host() {
 fn a_redirect_splits_no_response_and_leaves_no_site() {
     // The harness refuses a Location that begins with `//`.
     let server = TestServer::with_site("[[site.route]]\npath = \"/go/\"\nredirect = \"/{rest}\"\n");
-    for path in ["/go/%0d%0aSet-Cookie:%20x=1", "/go//evil.example", "/go/%2fevil.example", "/go/%5cevil.example", "/go/\\evil.example", "/go/..//evil.example"] {
+    for path in [
+        "/go/%0d%0aSet-Cookie:%20x=1",
+        "/go//evil.example",
+        "/go/%2fevil.example",
+        "/go/%5cevil.example",
+        "/go/\\evil.example",
+        "/go/..//evil.example",
+    ] {
         let response = server.get(path, &[]);
-        assert!(response.head.values("Set-Cookie").is_empty(), "{response:?}");
+        assert!(
+            response.head.values("Set-Cookie").is_empty(),
+            "{response:?}"
+        );
         assert!((300..500).contains(&response.status()), "{response:?}");
     }
     let response = server.get("/go/x?%0d%0aSet-Cookie:%20x=1", &[]).expect(302);
-    assert!(response.head.values("Set-Cookie").is_empty(), "{response:?}");
+    assert!(
+        response.head.values("Set-Cookie").is_empty(),
+        "{response:?}"
+    );
 }
 
 #[test]
@@ -65,8 +111,14 @@ fn a_fixed_response_is_what_it_says() {
     );
     let response = server.get("/health", &[]).expect(200).expect_body("fine\n");
     assert_eq!(response.field("Content-Type"), "text/plain; charset=utf-8");
-    server.head("/health", &[]).expect(200).expect_field("Content-Length", "5");
-    server.get("/gone/x", &[]).expect(410).expect_body("no more");
+    server
+        .head("/health", &[])
+        .expect(200)
+        .expect_field("Content-Length", "5");
+    server
+        .get("/gone/x", &[])
+        .expect(410)
+        .expect_body("no more");
 }
 
 #[test]
@@ -97,9 +149,16 @@ fn the_more_exact_route_is_taken_in_whatever_order() {
 
 #[test]
 fn a_route_holds_for_the_decoded_path() {
-    let server = TestServer::with_site("[[site.route]]\npath = \"/with space/\"\nrespond = \"yes\"\n");
-    server.get("/with%20space/x", &[]).expect(200).expect_body("yes");
-    server.get("/%77ith%20space/x", &[]).expect(200).expect_body("yes");
+    let server =
+        TestServer::with_site("[[site.route]]\npath = \"/with space/\"\nrespond = \"yes\"\n");
+    server
+        .get("/with%20space/x", &[])
+        .expect(200)
+        .expect_body("yes");
+    server
+        .get("/%77ith%20space/x", &[])
+        .expect(200)
+        .expect_body("yes");
 }
 
 #[test]
@@ -108,14 +167,38 @@ fn fields_are_set_by_site_and_by_route() {
         "[site.headers]\nX-Site = \"all\"\nX-Both = \"site\"\n\
          [[site.route]]\npath = \"/dir/\"\n[site.route.headers]\nX-Route = \"dir\"\nX-Both = \"route\"\n",
     );
-    server.get("/t.bin", &[]).expect(200).expect_field("X-Site", "all").expect_field("X-Both", "site").expect_no("X-Route");
-    let response = server.get("/dir/index.html", &[]).expect(200).expect_field("X-Site", "all").expect_field("X-Route", "dir");
+    server
+        .get("/t.bin", &[])
+        .expect(200)
+        .expect_field("X-Site", "all")
+        .expect_field("X-Both", "site")
+        .expect_no("X-Route");
+    let response = server
+        .get("/dir/index.html", &[])
+        .expect(200)
+        .expect_field("X-Site", "all")
+        .expect_field("X-Route", "dir");
     response.expect_field("X-Both", "route");
-    server.get("/missing", &[]).expect(404).expect_field("X-Site", "all");
-    server.get("/..", &[]).expect(400).expect_field("X-Site", "all");
-    server.get("/dir/missing", &[]).expect(404).expect_field("X-Site", "all");
-    server.get("/t.bin", &["If-None-Match: *"]).expect(304).expect_field("X-Site", "all");
-    server.send("POST", "/t.bin", &["Content-Length: 0"]).expect(405).expect_field("X-Site", "all");
+    server
+        .get("/missing", &[])
+        .expect(404)
+        .expect_field("X-Site", "all");
+    server
+        .get("/..", &[])
+        .expect(400)
+        .expect_field("X-Site", "all");
+    server
+        .get("/dir/missing", &[])
+        .expect(404)
+        .expect_field("X-Site", "all");
+    server
+        .get("/t.bin", &["If-None-Match: *"])
+        .expect(304)
+        .expect_field("X-Site", "all");
+    server
+        .send("POST", "/t.bin", &["Content-Length: 0"])
+        .expect(405)
+        .expect_field("X-Site", "all");
     server.get("/dir", &[]).expect_field("X-Site", "all");
 }
 
@@ -126,11 +209,26 @@ fn a_lifetime_is_set_by_path() {
          [[site.route]]\npath = \"/dir/\"\ncache_control = \"public, max-age=600\"\n\
          [[site.route]]\npath = \"*.css\"\ncache_control = \"no-store\"\n",
     );
-    server.get("/t.bin", &[]).expect(200).expect_field("Cache-Control", "max-age=60");
-    server.get("/dir/index.html", &[]).expect(200).expect_field("Cache-Control", "public, max-age=600");
-    server.get("/dir/", &[]).expect(200).expect_field("Cache-Control", "public, max-age=600");
-    server.get("/t.css", &[]).expect(200).expect_field("Cache-Control", "no-store");
-    server.get("/t.bin", &["Range: bytes=0-4"]).expect(206).expect_field("Cache-Control", "max-age=60");
+    server
+        .get("/t.bin", &[])
+        .expect(200)
+        .expect_field("Cache-Control", "max-age=60");
+    server
+        .get("/dir/index.html", &[])
+        .expect(200)
+        .expect_field("Cache-Control", "public, max-age=600");
+    server
+        .get("/dir/", &[])
+        .expect(200)
+        .expect_field("Cache-Control", "public, max-age=600");
+    server
+        .get("/t.css", &[])
+        .expect(200)
+        .expect_field("Cache-Control", "no-store");
+    server
+        .get("/t.bin", &["Range: bytes=0-4"])
+        .expect(206)
+        .expect_field("Cache-Control", "max-age=60");
 }
 
 #[test]
@@ -144,11 +242,20 @@ fn a_route_may_have_a_docroot_of_its_own() {
         "[[site.route]]\npath = \"/stripped/\"\ndocroot = \"$OUTSIDE\"\nstrip_prefix = true\n\
          [[site.route]]\npath = \"/files/\"\ndocroot = \"$OUTSIDE\"\n",
     );
-    server.get("/stripped/x.txt", &[]).expect(200).expect_body("x");
-    server.get("/stripped/files/y.txt", &[]).expect(200).expect_body("y");
+    server
+        .get("/stripped/x.txt", &[])
+        .expect(200)
+        .expect_body("x");
+    server
+        .get("/stripped/files/y.txt", &[])
+        .expect(200)
+        .expect_body("y");
     server.get("/files/y.txt", &[]).expect(200).expect_body("y");
     server.get("/x.txt", &[]).expect(404);
-    server.get("/t.bin", &[]).expect(200).expect_body(pattern(1000));
+    server
+        .get("/t.bin", &[])
+        .expect(200)
+        .expect_body(pattern(1000));
     server.get("/stripped/t.bin", &[]).expect(404);
     server.get("/stripped/../root/t.bin", &[]).expect(400);
 }
@@ -156,13 +263,36 @@ fn a_route_may_have_a_docroot_of_its_own() {
 #[test]
 fn a_directory_beneath_a_stripped_prefix_is_redirected_to_where_it_is() {
     let docroot = Docroot::standard();
-    let server = TestServer::with_docroot(docroot, "[[site.route]]\npath = \"/shop/\"\ndocroot = \"$ROOT\"\nstrip_prefix = true\n");
-    let response = server.get("/shop/dir?x=1", &[]).expect_any(&[301, 302, 307, 308]);
+    let server = TestServer::with_docroot(
+        docroot,
+        "[[site.route]]\npath = \"/shop/\"\ndocroot = \"$ROOT\"\nstrip_prefix = true\n",
+    );
+    let response = server
+        .get("/shop/dir?x=1", &[])
+        .expect_any(&[301, 302, 307, 308]);
     let location = response.field("Location");
-    assert!(["dir/?x=1", "./dir/?x=1", "/shop/dir/?x=1"].contains(&location), "{response:?}");
-    assert!(server.get("/shop/dir/", &[]).expect(200).text().contains("Directory"));
-    assert!(server.get("/shop/", &[]).expect(200).text().contains("Home"));
-    server.get("/shop/t.bin", &[]).expect(200).expect_body(pattern(1000));
+    assert!(
+        ["dir/?x=1", "./dir/?x=1", "/shop/dir/?x=1"].contains(&location),
+        "{response:?}"
+    );
+    assert!(
+        server
+            .get("/shop/dir/", &[])
+            .expect(200)
+            .text()
+            .contains("Directory")
+    );
+    assert!(
+        server
+            .get("/shop/", &[])
+            .expect(200)
+            .text()
+            .contains("Home")
+    );
+    server
+        .get("/shop/t.bin", &[])
+        .expect(200)
+        .expect_body(pattern(1000));
     server.get("/shop/link.txt", &[]).expect(404);
     server.get("/shop/.env", &[]).expect(404);
 }
@@ -182,7 +312,10 @@ fn a_route_inherits_the_settings_of_its_site() {
 
 #[test]
 fn a_site_without_docroot_serves_its_routes_alone() {
-    let server = TestServer::start(Docroot::empty(), "[[site]]\n[[site.route]]\npath = \"=/x\"\nrespond = \"x\"\n");
+    let server = TestServer::start(
+        Docroot::empty(),
+        "[[site]]\n[[site.route]]\npath = \"=/x\"\nrespond = \"x\"\n",
+    );
     server.get("/x", &[]).expect(200).expect_body("x");
     server.get("/y", &[]).expect(404);
 }

@@ -14,14 +14,27 @@ fn application() -> TestServer {
 #[test]
 fn a_navigation_gets_the_application() {
     let server = application();
-    for path in ["/users", "/users/1", "/a/b/c", "/users?x=1", "/with%20space", "/users/"] {
+    for path in [
+        "/users",
+        "/users/1",
+        "/a/b/c",
+        "/users?x=1",
+        "/with%20space",
+        "/users/",
+    ] {
         for fields in [
             &["Sec-Fetch-Mode: navigate"][..],
-            &["Sec-Fetch-Mode: navigate", "Accept: text/html,application/xhtml+xml,*/*;q=0.8"],
+            &[
+                "Sec-Fetch-Mode: navigate",
+                "Accept: text/html,application/xhtml+xml,*/*;q=0.8",
+            ],
             &["Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"],
             &["Accept: text/html"],
         ] {
-            let response = server.get(path, fields).expect(200).expect_body(APPLICATION);
+            let response = server
+                .get(path, fields)
+                .expect(200)
+                .expect_body(APPLICATION);
             assert_eq!(response.field("Content-Type"), "text/html; charset=utf-8");
             assert!(!response.lives_long(), "{response:?}");
         }
@@ -38,14 +51,21 @@ fn a_fallback_is_not_immutable_whatever_the_path() {
     let docroot = Docroot::standard();
     let settings = "spa = \"index.html\"\n[[site.route]]\npath = \"/assets/\"\ncache_control = \"public, max-age=31536000, immutable\"\n";
     let server = TestServer::with_docroot(docroot, settings);
-    let response = server.get("/assets/missing", &["Sec-Fetch-Mode: navigate"]).expect(200);
-    assert!(!response.lives_long(), "picked by the path, not by what is sent: {response:?}");
+    let response = server
+        .get("/assets/missing", &["Sec-Fetch-Mode: navigate"])
+        .expect(200);
+    assert!(
+        !response.lives_long(),
+        "picked by the path, not by what is sent: {response:?}"
+    );
 }
 
 #[test]
 fn a_head_navigates_like_a_get() {
     let server = application();
-    let response = server.head("/users", &["Sec-Fetch-Mode: navigate"]).expect(200);
+    let response = server
+        .head("/users", &["Sec-Fetch-Mode: navigate"])
+        .expect(200);
     response.expect_field("Content-Length", &APPLICATION.len().to_string());
 }
 
@@ -69,10 +89,21 @@ fn what_a_script_or_a_tool_asks_for_stays_missing() {
 #[test]
 fn a_missing_asset_stays_missing() {
     let server = application();
-    for path in ["/assets/missing.js", "/missing.css", "/missing.png", "/logo.svg", "/app.3f9a1c7b.js", "/font.woff2"] {
-        let response = server.get(path, &["Accept: text/html,*/*;q=0.8"]).expect(404);
+    for path in [
+        "/assets/missing.js",
+        "/missing.css",
+        "/missing.png",
+        "/logo.svg",
+        "/app.3f9a1c7b.js",
+        "/font.woff2",
+    ] {
+        let response = server
+            .get(path, &["Accept: text/html,*/*;q=0.8"])
+            .expect(404);
         assert!(!response.lives_long(), "{response:?}");
-        server.get(path, &["Sec-Fetch-Mode: no-cors", "Accept: */*"]).expect(404);
+        server
+            .get(path, &["Sec-Fetch-Mode: no-cors", "Accept: */*"])
+            .expect(404);
     }
 }
 
@@ -80,10 +111,25 @@ fn a_missing_asset_stays_missing() {
 fn what_is_there_is_served_itself() {
     let server = application();
     let navigation = &["Sec-Fetch-Mode: navigate", "Accept: text/html"];
-    server.get("/t.bin", navigation).expect(200).expect_body(pattern(1000));
-    server.get("/", navigation).expect(200).expect_body(APPLICATION);
-    assert!(server.get("/dir/", navigation).expect(200).text().contains("Directory"));
-    let asset = server.get("/assets/app.3f9a1c7b.js", &[]).expect(200).expect_body("application()");
+    server
+        .get("/t.bin", navigation)
+        .expect(200)
+        .expect_body(pattern(1000));
+    server
+        .get("/", navigation)
+        .expect(200)
+        .expect_body(APPLICATION);
+    assert!(
+        server
+            .get("/dir/", navigation)
+            .expect(200)
+            .text()
+            .contains("Directory")
+    );
+    let asset = server
+        .get("/assets/app.3f9a1c7b.js", &[])
+        .expect(200)
+        .expect_body("application()");
     assert!(asset.lives_long());
 }
 
@@ -97,7 +143,9 @@ fn a_refused_or_hidden_path_is_not_a_navigation() {
     assert!(!hidden.text().contains("PASSWORD"), "{hidden:?}");
     let outside = server.get("/link.txt", navigation).expect_any(&[200, 404]);
     assert!(!outside.text().contains("secret"), "{outside:?}");
-    server.send("POST", "/users", &["Content-Length: 0", navigation[0]]).expect(405);
+    server
+        .send("POST", "/users", &["Content-Length: 0", navigation[0]])
+        .expect(405);
 }
 
 #[test]
@@ -105,9 +153,26 @@ fn the_application_has_validators() {
     let server = application();
     let navigation = "Sec-Fetch-Mode: navigate";
     let response = server.get("/users", &[navigation]).expect(200);
-    server.get("/users", &[navigation, &format!("If-None-Match: {}", response.entity_tag())]).expect(304);
+    server
+        .get(
+            "/users",
+            &[
+                navigation,
+                &format!("If-None-Match: {}", response.entity_tag()),
+            ],
+        )
+        .expect(304);
     server.docroot.replace("index.html", "the next version");
-    server.get("/users", &[navigation, &format!("If-None-Match: {}", response.entity_tag())]).expect(200).expect_body("the next version");
+    server
+        .get(
+            "/users",
+            &[
+                navigation,
+                &format!("If-None-Match: {}", response.entity_tag()),
+            ],
+        )
+        .expect(200)
+        .expect_body("the next version");
 }
 
 #[test]
@@ -115,10 +180,14 @@ fn a_fallback_that_is_missing_is_404() {
     let docroot = Docroot::standard();
     docroot.remove("index.html");
     let server = TestServer::with_docroot(docroot, "spa = \"index.html\"");
-    server.get("/users", &["Sec-Fetch-Mode: navigate"]).expect(404);
+    server
+        .get("/users", &["Sec-Fetch-Mode: navigate"])
+        .expect(404);
 }
 
 #[test]
 fn without_the_setting_nothing_falls_back() {
-    TestServer::standard().get("/users", &["Sec-Fetch-Mode: navigate", "Accept: text/html"]).expect(404);
+    TestServer::standard()
+        .get("/users", &["Sec-Fetch-Mode: navigate", "Accept: text/html"])
+        .expect(404);
 }

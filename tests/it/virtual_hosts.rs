@@ -8,20 +8,29 @@ fn sites() -> TestServer {
         docroot.publish(&format!("{name}/who.txt"), name);
     }
     docroot.publish("exact/only.txt", "only");
-    let site = |hosts: &str, name: &str| format!("[[site]]\n{hosts}\ndocroot = \"$ROOT/{name}\"\n[site.headers]\nX-Site = \"{name}\"\n");
+    let site = |hosts: &str, name: &str| {
+        format!(
+            "[[site]]\n{hosts}\ndocroot = \"$ROOT/{name}\"\n[site.headers]\nX-Site = \"{name}\"\n"
+        )
+    };
     // Written in the order that would be wrong if the order counted.
     let config = [
         site("", "any"),
         site("hosts = [\"*.example.com\"]", "suffix"),
         site("hosts = [\"*.deep.example.com\"]", "deep"),
-        site("hosts = [\"Example.COM\", \"www.example.com\", \"[::1]\"]", "exact"),
+        site(
+            "hosts = [\"Example.COM\", \"www.example.com\", \"[::1]\"]",
+            "exact",
+        ),
     ];
     TestServer::start(docroot, &config.concat())
 }
 
 #[track_caller]
 fn who(server: &TestServer, host: &str) -> String {
-    let response = server.get("/who.txt", &[&format!("Host: {host}")]).expect(200);
+    let response = server
+        .get("/who.txt", &[&format!("Host: {host}")])
+        .expect(200);
     assert_eq!(response.field("X-Site"), response.text());
     response.text()
 }
@@ -42,7 +51,13 @@ fn an_exact_host_is_before_a_suffix_and_both_before_any() {
 #[test]
 fn a_host_has_no_case_no_port_and_no_last_dot() {
     let server = sites();
-    for host in ["EXAMPLE.com", "example.com:8080", "example.com.", "Example.Com.:80", "www.EXAMPLE.com"] {
+    for host in [
+        "EXAMPLE.com",
+        "example.com:8080",
+        "example.com.",
+        "Example.Com.:80",
+        "www.EXAMPLE.com",
+    ] {
         assert_eq!(who(&server, host), "exact", "{host}");
     }
     assert_eq!(who(&server, "SHOP.example.COM:81"), "suffix");
@@ -59,7 +74,8 @@ fn a_suffix_needs_a_label_before_it() {
 #[test]
 fn the_absolute_target_chooses_the_site() {
     let server = sites();
-    let response = server.exchange("GET http://shop.example.com/who.txt HTTP/1.1\r\nHost: shop.example.com\r\n\r\n");
+    let response = server
+        .exchange("GET http://shop.example.com/who.txt HTTP/1.1\r\nHost: shop.example.com\r\n\r\n");
     response.expect(200).expect_body("suffix");
 }
 
@@ -67,22 +83,35 @@ fn the_absolute_target_chooses_the_site() {
 fn sites_share_nothing() {
     let server = sites();
     server.get("/only.txt", &["Host: example.com"]).expect(200);
-    server.get("/only.txt", &["Host: shop.example.com"]).expect(404).expect_field("X-Site", "suffix");
+    server
+        .get("/only.txt", &["Host: shop.example.com"])
+        .expect(404)
+        .expect_field("X-Site", "suffix");
     server.get("/only.txt", &["Host: example.org"]).expect(404);
 }
 
 #[test]
 fn a_host_of_no_site_is_not_served() {
     let docroot = Docroot::standard();
-    let server = TestServer::start(docroot, "[[site]]\nhosts = [\"example.com\"]\ndocroot = \"$ROOT\"\n");
+    let server = TestServer::start(
+        docroot,
+        "[[site]]\nhosts = [\"example.com\"]\ndocroot = \"$ROOT\"\n",
+    );
     server.get("/t.bin", &["Host: example.com"]).expect(200);
-    server.get("/t.bin", &["Host: example.org"]).expect_any(&[400, 404, 421]);
-    server.exchange("GET /t.bin HTTP/1.0\r\n\r\n").expect_any(&[400, 404, 421]);
+    server
+        .get("/t.bin", &["Host: example.org"])
+        .expect_any(&[400, 404, 421]);
+    server
+        .exchange("GET /t.bin HTTP/1.0\r\n\r\n")
+        .expect_any(&[400, 404, 421]);
 }
 
 #[test]
 fn http_1_0_without_host_gets_the_site_of_any_host() {
-    sites().exchange("GET /who.txt HTTP/1.0\r\n\r\n").expect(200).expect_body("any");
+    sites()
+        .exchange("GET /who.txt HTTP/1.0\r\n\r\n")
+        .expect(200)
+        .expect_body("any");
 }
 
 #[test]

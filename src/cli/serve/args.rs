@@ -62,9 +62,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "VALUE", help_heading = CONTENT)]
     cache_control: Option<String>,
 
-    /// Listen on ADDR: 8080, :8080 (every interface), 127.0.0.1:8080, [::1]:8080, unix:PATH; may be repeated
-    /// [default: 127.0.0.1:8080]
-    #[arg(short, long, value_name = "ADDR", help_heading = NETWORK)]
+    #[arg(short, long, value_name = "ADDR", help_heading = NETWORK, help = "Listen on ADDR: 8080, :8080 (every interface), \
+        127.0.0.1:8080, [::1]:8080, unix:PATH; may be repeated [default: 127.0.0.1:8080]")]
     listen: Vec<ListenAddress>,
 
     /// Serve with N threads [default: one for each core]

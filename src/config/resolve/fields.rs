@@ -4,7 +4,7 @@ use http::{
     HeaderName, HeaderValue,
     header::{
         CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
-        LAST_MODIFIED, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+        LAST_MODIFIED, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
     },
 };
 
@@ -15,8 +15,9 @@ use crate::config::{
     file::{Entries, Text},
 };
 
-/// Fields whose truth the server alone knows: the framing of the message, the connection, the validators of what is sent.
-const OWN_FIELDS: [HeaderName; 10] = [
+/// Fields whose truth the server alone knows: the framing of the message, the connection, the validators of what is sent, what it was
+/// chosen by.
+const OWN_FIELDS: [HeaderName; 11] = [
     CONNECTION,
     CONTENT_LENGTH,
     CONTENT_RANGE,
@@ -27,6 +28,7 @@ const OWN_FIELDS: [HeaderName; 10] = [
     TRAILER,
     TRANSFER_ENCODING,
     UPGRADE,
+    VARY,
 ];
 
 impl Judge<'_> {

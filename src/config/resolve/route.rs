@@ -1,7 +1,9 @@
 //! The routes of a site.
 //!
-//! 1. the path pattern, of which no two may be the same; 2. what the route does, one thing at most; 3. the keys that go with it;
-//! 4. redirects that would come back to the same route.
+//! 1. The path pattern, of which no two may be the same.
+//! 2. What the route does: one thing at most.
+//! 3. The keys that go with it.
+//! 4. Redirects that would come back to the same route.
 
 use std::ops::Range;
 

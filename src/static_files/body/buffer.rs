@@ -30,7 +30,9 @@ impl Buffer {
     /// A buffer for the next `wanted` bytes, or as many of them as one chunk holds.
     pub(super) fn take(wanted: u64) -> Self {
         let length = usize::try_from(wanted).unwrap_or(CHUNK).min(CHUNK);
-        let memory = IDLE.with_borrow_mut(Vec::pop).unwrap_or_else(|| vec![0; CHUNK]);
+        let memory = IDLE
+            .with_borrow_mut(Vec::pop)
+            .unwrap_or_else(|| vec![0; CHUNK]);
         Self { memory, length }
     }
 

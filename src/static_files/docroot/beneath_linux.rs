@@ -17,7 +17,12 @@ pub(super) const ROOT_FLAGS: OFlags = OFlags::PATH;
 static MISSING: AtomicBool = AtomicBool::new(false);
 
 /// Opens `relative` beneath `root`; `EXDEV` when it leads outside, `ELOOP` when it meets a refused link.
-pub(super) fn open(root: &OwnedFd, relative: &Path, flags: OFlags, links: bool) -> io::Result<OwnedFd> {
+pub(super) fn open(
+    root: &OwnedFd,
+    relative: &Path,
+    flags: OFlags,
+    links: bool,
+) -> io::Result<OwnedFd> {
     if MISSING.load(Ordering::Relaxed) {
         return beneath_portable::open(root, relative, flags, links);
     }

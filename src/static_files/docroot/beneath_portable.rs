@@ -19,11 +19,20 @@ pub(super) const ROOT_FLAGS: OFlags = OFlags::empty();
 const MAX_LINKS: usize = 40;
 
 /// Opens `relative` beneath `root`; `EXDEV` when it leads outside, `ELOOP` when it meets a refused link.
-pub(super) fn open(root: &OwnedFd, relative: &Path, flags: OFlags, links: bool) -> io::Result<OwnedFd> {
+pub(super) fn open(
+    root: &OwnedFd,
+    relative: &Path,
+    flags: OFlags,
+    links: bool,
+) -> io::Result<OwnedFd> {
     let mut todo = segments(relative)?;
     // "name/" asks for a folder. The slash itself must go: with it, even O_NOFOLLOW would follow a link.
     let asks_for_folder = relative.as_os_str().as_bytes().ends_with(b"/");
-    let flags = if asks_for_folder { flags | OFlags::DIRECTORY } else { flags };
+    let flags = if asks_for_folder {
+        flags | OFlags::DIRECTORY
+    } else {
+        flags
+    };
     let mut walked: Vec<OwnedFd> = Vec::new();
     let mut links_left = if links { MAX_LINKS } else { 0 };
     while let Some(segment) = todo.pop_front() {
@@ -33,13 +42,19 @@ pub(super) fn open(root: &OwnedFd, relative: &Path, flags: OFlags, links: bool) 
         }
         let folder = walked.last().unwrap_or(root);
         let is_last = todo.is_empty();
-        let step = if is_last { flags } else { OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC };
+        let step = if is_last {
+            flags
+        } else {
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC
+        };
         match openat(folder, &segment, step | OFlags::NOFOLLOW, Mode::empty()) {
             Ok(opened) if is_last => return Ok(opened),
             Ok(opened) => walked.push(opened),
             // A link, says ELOOP for a file and ENOTDIR for a folder that was asked for.
             Err(error @ (Errno::LOOP | Errno::MLINK | Errno::NOTDIR)) => {
-                let Some(target) = link_target(folder, &segment) else { return Err(error.into()) };
+                let Some(target) = link_target(folder, &segment) else {
+                    return Err(error.into());
+                };
                 links_left = links_left.checked_sub(1).ok_or(Errno::LOOP)?;
                 for part in segments(&target)?.into_iter().rev() {
                     todo.push_front(part);
@@ -49,7 +64,12 @@ pub(super) fn open(root: &OwnedFd, relative: &Path, flags: OFlags, links: bool) 
         }
     }
     // Nothing was left to open but a folder that was walked into: the root itself, or the end of a link to `..`.
-    Ok(openat(walked.last().unwrap_or(root), ".", flags, Mode::empty())?)
+    Ok(openat(
+        walked.last().unwrap_or(root),
+        ".",
+        flags,
+        Mode::empty(),
+    )?)
 }
 
 fn link_target(folder: &OwnedFd, segment: &OsStr) -> Option<PathBuf> {

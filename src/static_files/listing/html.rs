@@ -9,8 +9,8 @@ use super::{ListedEntry, Listing, Order, Sort, SortBy};
 pub(super) const STYLE: &str = include_str!("listing.css");
 
 /// A gate, as the page's icon. Without one a browser asks for `/favicon.ico`, which a folder of files seldom has.
-const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E\
-    %3Cpath fill='%231f6f5c' d='M0 2h16v3H0zM2 6h3v9H2zm9 0h3v9h-3z'/%3E%3C/svg%3E";
+const ICON: &str = "data:image/svg+xml,%3Csvg%20xmlns=%22http://www.w3.org/2000/svg%22%20viewBox=%220%200%2016%2016%22%3E\
+    %3Cpath%20fill=%22%231f6f5c%22%20d=%22M0%202h16v3H0zM2%206h3v9H2zm9%200h3v9h-3z%22/%3E%3C/svg%3E";
 
 impl Listing {
     /// The listing as an HTML document in UTF-8.
@@ -28,7 +28,7 @@ impl Listing {
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Index of {path}</title>\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"robots\" content=\"noindex\">\n\
-             <link rel=\"icon\" href=\"{ICON}\">\n<style>{STYLE}</style>\n</head>\n<body>\n<header>\n"
+             <link rel=\"icon\" href='{ICON}'>\n<style>{STYLE}</style>\n</head>\n<body>\n<header>\n"
         )?;
         self.write_breadcrumbs(page)?;
         write!(

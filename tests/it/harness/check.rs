@@ -6,16 +6,36 @@ use super::response::{Framing, Response};
 
 /// Fields that may be there once at most; two of them are two answers to one question.
 const SINGLETONS: &[&str] = &[
-    "accept-ranges", "access-control-allow-origin", "age", "allow", "cache-control", "connection", "content-encoding",
-    "content-length", "content-location", "content-range", "content-type", "date", "etag", "expires", "last-modified",
-    "location", "retry-after", "server", "transfer-encoding", "x-content-type-options",
+    "accept-ranges",
+    "access-control-allow-origin",
+    "age",
+    "allow",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-location",
+    "content-range",
+    "content-type",
+    "date",
+    "etag",
+    "expires",
+    "last-modified",
+    "location",
+    "retry-after",
+    "server",
+    "transfer-encoding",
+    "x-content-type-options",
 ];
 
 impl Response {
     #[track_caller]
     pub(super) fn check(&self) {
         if self.status() < 200 {
-            assert!(self.body.is_empty(), "an interim response has no body: {self:?}");
+            assert!(
+                self.body.is_empty(),
+                "an interim response has no body: {self:?}"
+            );
             return;
         }
         for name in SINGLETONS {
@@ -35,34 +55,68 @@ impl Response {
     fn check_framing(&self) {
         let length = self.value("Content-Length");
         let chunked = self.value("Transfer-Encoding").is_some();
-        assert!(length.is_none() || !chunked, "one framing, not two: {self:?}");
+        assert!(
+            length.is_none() || !chunked,
+            "one framing, not two: {self:?}"
+        );
         if let Some(length) = length {
-            let number: u64 = length.parse().unwrap_or_else(|_| panic!("a Content-Length: {self:?}"));
-            assert_eq!(length, number.to_string(), "Content-Length in its plain form: {self:?}");
+            let number: u64 = length
+                .parse()
+                .unwrap_or_else(|_| panic!("a Content-Length: {self:?}"));
+            assert_eq!(
+                length,
+                number.to_string(),
+                "Content-Length in its plain form: {self:?}"
+            );
         }
         if self.status() == 204 {
-            assert!(length.is_none() && !chunked, "204 has no content and says nothing of its length: {self:?}");
+            assert!(
+                length.is_none() && !chunked,
+                "204 has no content and says nothing of its length: {self:?}"
+            );
         }
         if self.head.framing() == Framing::UntilClose {
-            let ends = self.lists("Connection", "close") || self.head.version == "HTTP/1.0" || self.head.request.contains("HTTP/1.0");
-            assert!(ends, "a body until the end of a connection that does not end: {self:?}");
+            let ends = self.lists("Connection", "close")
+                || self.head.version == "HTTP/1.0"
+                || self.head.request.contains("HTTP/1.0");
+            assert!(
+                ends,
+                "a body until the end of a connection that does not end: {self:?}"
+            );
         }
     }
 
     /// RFC 9110 §6.6.1 and §8.8.2.1.
     #[track_caller]
     fn check_dates(&self) {
-        let date = http_date(self.value("Date").unwrap_or_else(|| panic!("no Date: {self:?}")));
+        let date = http_date(
+            self.value("Date")
+                .unwrap_or_else(|| panic!("no Date: {self:?}")),
+        );
         let now = SystemTime::now();
-        let away = now.duration_since(date).unwrap_or_else(|error| error.duration());
-        assert!(away < Duration::from_secs(60), "Date is the server's clock: {self:?}");
+        let away = now
+            .duration_since(date)
+            .unwrap_or_else(|error| error.duration());
+        assert!(
+            away < Duration::from_secs(60),
+            "Date is the server's clock: {self:?}"
+        );
         if let Some(modified) = self.value("Last-Modified") {
-            assert!(http_date(modified) <= date, "Last-Modified is not later than Date: {self:?}");
+            assert!(
+                http_date(modified) <= date,
+                "Last-Modified is not later than Date: {self:?}"
+            );
         }
         if let Some(tag) = self.value("ETag") {
             let opaque = tag.strip_prefix("W/").unwrap_or(tag);
-            let inner = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-            let valid = inner.is_some_and(|inner| inner.bytes().all(|byte| byte == 0x21 || (0x23..=0x7e).contains(&byte)));
+            let inner = opaque
+                .strip_prefix('"')
+                .and_then(|rest| rest.strip_suffix('"'));
+            let valid = inner.is_some_and(|inner| {
+                inner
+                    .bytes()
+                    .all(|byte| byte == 0x21 || (0x23..=0x7e).contains(&byte))
+            });
             assert!(valid, "the entity tag's grammar (§8.8.3): {self:?}");
         }
     }
@@ -71,14 +125,26 @@ impl Response {
     #[track_caller]
     fn check_negotiation(&self) {
         if let Some(coding) = self.value("Content-Encoding") {
-            assert!(self.lists("Vary", "Accept-Encoding"), "Vary with {coding}: {self:?}");
-            assert!(["gzip", "br", "zstd"].contains(&coding), "a known coding: {self:?}");
+            assert!(
+                self.lists("Vary", "Accept-Encoding"),
+                "Vary with {coding}: {self:?}"
+            );
+            assert!(
+                ["gzip", "br", "zstd"].contains(&coding),
+                "a known coding: {self:?}"
+            );
         }
         if let Some(media_type) = self.value("Content-Type") {
             assert!(media_type.contains('/'), "a media type: {self:?}");
         }
-        if self.value("Access-Control-Allow-Origin").is_some_and(|origin| origin != "*") {
-            assert!(self.lists("Vary", "Origin"), "Vary with an origin: {self:?}");
+        if self
+            .value("Access-Control-Allow-Origin")
+            .is_some_and(|origin| origin != "*")
+        {
+            assert!(
+                self.lists("Vary", "Origin"),
+                "Vary with an origin: {self:?}"
+            );
         }
     }
 
@@ -86,20 +152,38 @@ impl Response {
     #[track_caller]
     fn check_range(&self) {
         let range = self.value("Content-Range");
-        let in_parts = self.value("Content-Type").is_some_and(|value| value.starts_with("multipart/byteranges"));
+        let in_parts = self
+            .value("Content-Type")
+            .is_some_and(|value| value.starts_with("multipart/byteranges"));
         match (self.status(), range) {
             (206, Some(range)) => {
-                assert!(!in_parts, "the parts have a Content-Range, not the whole: {self:?}");
-                let (first, last, complete) = content_range(range).unwrap_or_else(|| panic!("a Content-Range: {self:?}"));
-                assert!(first <= last && last < complete, "a range within the representation: {self:?}");
+                assert!(
+                    !in_parts,
+                    "the parts have a Content-Range, not the whole: {self:?}"
+                );
+                let (first, last, complete) =
+                    content_range(range).unwrap_or_else(|| panic!("a Content-Range: {self:?}"));
+                assert!(
+                    first <= last && last < complete,
+                    "a range within the representation: {self:?}"
+                );
                 if self.head.method != "HEAD" {
-                    assert_eq!(self.body.len() as u64, last - first + 1, "the range's length: {self:?}");
+                    assert_eq!(
+                        self.body.len() as u64,
+                        last - first + 1,
+                        "the range's length: {self:?}"
+                    );
                 }
             }
             (206, None) => assert!(in_parts, "a 206 says which part it is: {self:?}"),
             (416, Some(range)) => {
-                let complete = range.strip_prefix("bytes */").and_then(|length| length.parse::<u64>().ok());
-                assert!(complete.is_some(), "a 416 says the complete length: {self:?}");
+                let complete = range
+                    .strip_prefix("bytes */")
+                    .and_then(|length| length.parse::<u64>().ok());
+                assert!(
+                    complete.is_some(),
+                    "a 416 says the complete length: {self:?}"
+                );
             }
             (416, None) => panic!("a 416 says the complete length: {self:?}"),
             (_, Some(_)) => panic!("Content-Range is for 206 and 416: {self:?}"),
@@ -113,15 +197,33 @@ impl Response {
         match self.status() {
             301 | 302 | 303 | 307 | 308 => {
                 let location = self.field("Location");
-                let foreign = location.starts_with("//") || location.starts_with("/\\") || location.starts_with('\\');
-                assert!(!foreign && !location.is_empty(), "Location does not leave the site: {self:?}");
-                assert!(location.is_ascii() && !location.contains(' '), "Location is a URI reference: {self:?}");
+                let foreign = location.starts_with("//")
+                    || location.starts_with("/\\")
+                    || location.starts_with('\\');
+                assert!(
+                    !foreign && !location.is_empty(),
+                    "Location does not leave the site: {self:?}"
+                );
+                assert!(
+                    location.is_ascii() && !location.contains(' '),
+                    "Location is a URI reference: {self:?}"
+                );
             }
-            405 => assert!(self.value("Allow").is_some(), "a 405 says what is allowed: {self:?}"),
+            405 => assert!(
+                self.value("Allow").is_some(),
+                "a 405 says what is allowed: {self:?}"
+            ),
             _ => {}
         }
-        if (200..300).contains(&self.status()) && self.status() != 204 && self.head.method == "GET" && !self.body.is_empty() {
-            assert!(self.value("Content-Type").is_some(), "content has a media type: {self:?}");
+        if (200..300).contains(&self.status())
+            && self.status() != 204
+            && self.head.method == "GET"
+            && !self.body.is_empty()
+        {
+            assert!(
+                self.value("Content-Type").is_some(),
+                "content has a media type: {self:?}"
+            );
         }
     }
 
@@ -146,5 +248,9 @@ fn http_date(text: &str) -> SystemTime {
 pub(super) fn content_range(text: &str) -> Option<(u64, u64, u64)> {
     let (range, complete) = text.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
-    Some((first.parse().ok()?, last.parse().ok()?, complete.parse().ok()?))
+    Some((
+        first.parse().ok()?,
+        last.parse().ok()?,
+        complete.parse().ok()?,
+    ))
 }

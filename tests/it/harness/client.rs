@@ -29,7 +29,10 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: Vec::new() }
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
@@ -83,10 +86,16 @@ impl Client {
         let body = match head.framing() {
             Framing::None => Vec::new(),
             Framing::Length(length) => {
-                assert!(length <= LARGEST_BODY as u64, "a body of {length} bytes is read in pieces: {head:?}");
-                self.take(usize::try_from(length).expect("fits")).map_err(|error| format!("{error} in the body of {head:?}"))?
+                assert!(
+                    length <= LARGEST_BODY as u64,
+                    "a body of {length} bytes is read in pieces: {head:?}"
+                );
+                self.take(usize::try_from(length).expect("fits"))
+                    .map_err(|error| format!("{error} in the body of {head:?}"))?
             }
-            Framing::Chunked => self.read_chunks().map_err(|error| format!("{error} in the chunks of {head:?}"))?,
+            Framing::Chunked => self
+                .read_chunks()
+                .map_err(|error| format!("{error} in the chunks of {head:?}"))?,
             Framing::UntilClose => self.read_to_end(),
         };
         let response = Response { head, body };
@@ -96,17 +105,25 @@ impl Client {
 
     #[track_caller]
     pub(crate) fn read_head(&mut self, request: impl AsRef<[u8]>) -> Head {
-        self.try_read_head(request.as_ref()).unwrap_or_else(|reason| panic!("{reason}"))
+        self.try_read_head(request.as_ref())
+            .unwrap_or_else(|reason| panic!("{reason}"))
     }
 
     /// Reads up to the empty line; the body is the caller's.
     pub(crate) fn try_read_head(&mut self, request: &[u8]) -> Result<Head, String> {
         let end = loop {
-            if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+            if let Some(end) = self
+                .buffer
+                .windows(4)
+                .position(|window| window == b"\r\n\r\n")
+            {
                 break end + 4;
             }
             if self.fill()? == 0 {
-                return Err(format!("the connection ended in the head, after: {}", self.buffer.escape_ascii()));
+                return Err(format!(
+                    "the connection ended in the head, after: {}",
+                    self.buffer.escape_ascii()
+                ));
             }
         };
         let text: Vec<u8> = self.buffer.drain(..end).collect();
@@ -158,7 +175,11 @@ impl Client {
     #[track_caller]
     pub(crate) fn expect_close(&mut self) {
         let rest = self.read_to_end();
-        assert!(rest.is_empty(), "bytes beyond the response: {}", rest.escape_ascii());
+        assert!(
+            rest.is_empty(),
+            "bytes beyond the response: {}",
+            rest.escape_ascii()
+        );
     }
 
     /// True when the server has closed or reset this connection, without waiting for it.
@@ -176,11 +197,16 @@ impl Client {
         let mut body = Vec::new();
         loop {
             let line = self.take_line()?;
-            let size = usize::from_str_radix(&line, 16).map_err(|_| format!("a chunk size of {line:?}"))?;
+            let size = usize::from_str_radix(&line, 16)
+                .map_err(|_| format!("a chunk size of {line:?}"))?;
             if size == 0 {
                 // No trailer section is expected of a file server.
                 let line = self.take_line()?;
-                return if line.is_empty() { Ok(body) } else { Err(format!("a trailer: {line:?}")) };
+                return if line.is_empty() {
+                    Ok(body)
+                } else {
+                    Err(format!("a trailer: {line:?}"))
+                };
             }
             body.extend(self.take(size)?);
             if !self.take_line()?.is_empty() {
@@ -204,7 +230,10 @@ impl Client {
     fn take(&mut self, count: usize) -> Result<Vec<u8>, String> {
         while self.buffer.len() < count {
             if self.fill()? == 0 {
-                return Err(format!("the connection ended after {} of {count} bytes", self.buffer.len()));
+                return Err(format!(
+                    "the connection ended after {} of {count} bytes",
+                    self.buffer.len()
+                ));
             }
         }
         Ok(self.buffer.drain(..count).collect())
@@ -219,11 +248,17 @@ impl Client {
                 Ok(read)
             }
             Err(error) if is_disconnect(&error) => Ok(0),
-            Err(error) => Err(format!("reading: {error}, after: {}", self.buffer.escape_ascii())),
+            Err(error) => Err(format!(
+                "reading: {error}, after: {}",
+                self.buffer.escape_ascii()
+            )),
         }
     }
 }
 
 fn is_disconnect(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted)
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted
+    )
 }

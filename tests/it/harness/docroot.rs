@@ -51,7 +51,10 @@ impl Docroot {
         docroot.publish("a.js.zst", A_JS_ZST);
         docroot.publish("empty.txt", "");
         docroot.publish("index.html", "<!doctype html><title>Home</title>\n");
-        docroot.publish("dir/index.html", "<!doctype html><title>Directory</title>\n");
+        docroot.publish(
+            "dir/index.html",
+            "<!doctype html><title>Directory</title>\n",
+        );
         docroot.publish("dir/.hidden/x", "hidden\n");
         docroot.publish(".env", "PASSWORD=hidden\n");
         docroot.publish(".git/config", "[core] hidden\n");
@@ -101,7 +104,10 @@ impl Docroot {
 
     pub(crate) fn date_exactly(&self, name: &str, time: SystemTime) {
         let times = FileTimes::new().set_modified(time);
-        File::open(self.path(name)).unwrap().set_times(times).unwrap();
+        File::open(self.path(name))
+            .unwrap()
+            .set_times(times)
+            .unwrap();
     }
 
     /// Puts new content in place the way a careful deploy does: a new file renamed over the old one.
@@ -121,26 +127,40 @@ impl Docroot {
 
     /// A file of `length` bytes, all zero, that takes no space on disk.
     pub(crate) fn sparse(&self, name: &str, length: u64) {
-        File::create(self.path(name)).unwrap().set_len(length).unwrap();
+        File::create(self.path(name))
+            .unwrap()
+            .set_len(length)
+            .unwrap();
         self.date(name, PUBLISHED);
     }
 
     /// A FIFO: whoever opens it to read hangs until somebody writes.
     pub(crate) fn fifo(&self, name: &str) {
         use rustix::fs::{CWD, FileType, Mode, mknodat};
-        mknodat(CWD, self.path(name), FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
+        mknodat(
+            CWD,
+            self.path(name),
+            FileType::Fifo,
+            Mode::from_raw_mode(0o644),
+            0,
+        )
+        .unwrap();
     }
 }
 
 /// Bytes that do not repeat with any power of two, so that a shifted range never compares equal.
 pub(crate) fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|i| u8::try_from((i * 7 + i / 251) % 251).expect("below 251")).collect()
+    (0..length)
+        .map(|i| u8::try_from((i * 7 + i / 251) % 251).expect("below 251"))
+        .collect()
 }
 
 fn css(length: usize) -> String {
     let mut text = String::new();
     for rule in 0.. {
-        text.push_str(&format!(".box-{rule} {{ margin: {rule}px; color: rgb(10, 20, 30); }}\n"));
+        text.push_str(&format!(
+            ".box-{rule} {{ margin: {rule}px; color: rgb(10, 20, 30); }}\n"
+        ));
         if text.len() >= length {
             break;
         }

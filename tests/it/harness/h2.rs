@@ -40,7 +40,11 @@ impl H2Client {
     /// Prior knowledge: the preface goes first, without an upgrade.
     pub(crate) fn over(mut client: Client) -> Self {
         client.send(PREFACE);
-        let mut this = Self { client, next_stream: 1, buffer: Vec::new() };
+        let mut this = Self {
+            client,
+            next_stream: 1,
+            buffer: Vec::new(),
+        };
         this.send_frame(SETTINGS, 0, 0, &[]);
         this
     }
@@ -60,7 +64,12 @@ impl H2Client {
             // A literal without indexing, name and value without Huffman (RFC 7541 §6.2.2).
             block.push(0);
             for text in [name, value] {
-                block.push(u8::try_from(text.len()).ok().filter(|length| *length < 127).expect("a short string"));
+                block.push(
+                    u8::try_from(text.len())
+                        .ok()
+                        .filter(|length| *length < 127)
+                        .expect("a short string"),
+                );
                 block.extend_from_slice(text.as_bytes());
             }
         }
@@ -94,7 +103,12 @@ impl H2Client {
     }
 
     pub(crate) fn get(&mut self, path: &str) -> H2Outcome {
-        self.exchange(&[(":method", "GET"), (":scheme", "http"), (":authority", "localhost"), (":path", path)])
+        self.exchange(&[
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":authority", "localhost"),
+            (":path", path),
+        ])
     }
 
     /// Reads what becomes of a stream.
@@ -105,19 +119,26 @@ impl H2Client {
             match frame.kind {
                 SETTINGS if frame.flags & ACK == 0 => self.send_frame(SETTINGS, ACK, 0, &[]),
                 GOAWAY => return H2Outcome::GoAway(number(&frame.payload[4..8])),
-                RST_STREAM if frame.stream == stream => return H2Outcome::Reset(number(&frame.payload)),
+                RST_STREAM if frame.stream == stream => {
+                    return H2Outcome::Reset(number(&frame.payload));
+                }
                 HEADERS if frame.stream == stream => status = status_of(&frame.payload),
                 DATA if frame.stream == stream => body.extend_from_slice(&frame.payload),
                 _ => continue,
             }
-            if matches!(frame.kind, HEADERS | DATA) && frame.stream == stream && frame.flags & END_STREAM != 0 {
+            if matches!(frame.kind, HEADERS | DATA)
+                && frame.stream == stream
+                && frame.flags & END_STREAM != 0
+            {
                 return H2Outcome::Response { status, body };
             }
         }
     }
 
     fn send_frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).expect("a small frame").to_be_bytes();
+        let length = u32::try_from(payload.len())
+            .expect("a small frame")
+            .to_be_bytes();
         let mut frame = vec![length[1], length[2], length[3], kind, flags];
         frame.extend_from_slice(&stream.to_be_bytes());
         frame.extend_from_slice(payload);
@@ -128,7 +149,12 @@ impl H2Client {
         let head = self.take(9);
         let length = number(&[0, head[0], head[1], head[2]]);
         let payload = self.take(length as usize);
-        Frame { kind: head[3], flags: head[4], stream: number(&head[5..9]) & 0x7fff_ffff, payload }
+        Frame {
+            kind: head[3],
+            flags: head[4],
+            stream: number(&head[5..9]) & 0x7fff_ffff,
+            payload,
+        }
     }
 
     fn take(&mut self, count: usize) -> Vec<u8> {
@@ -148,14 +174,21 @@ fn number(bytes: &[u8]) -> u32 {
 /// The first field of a response is its status: one of the seven of the static table, or that name with a literal value (RFC 7541 App. A).
 fn status_of(block: &[u8]) -> u16 {
     // A size update of the dynamic table may come first (§4.2).
-    let block = if block[0] & 0xe0 == 0x20 { &block[1..] } else { block };
+    let block = if block[0] & 0xe0 == 0x20 {
+        &block[1..]
+    } else {
+        block
+    };
     let indexed = [200, 204, 206, 304, 400, 404, 500];
     match block[0] {
         index @ 0x88..=0x8e => indexed[usize::from(index - 0x88)],
         // A literal value of a few digits, plain or in Huffman's code for digits (App. B).
         _ if block[1] & 0x80 == 0 => {
             let text = &block[2..2 + usize::from(block[1])];
-            std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).expect("a status")
+            std::str::from_utf8(text)
+                .ok()
+                .and_then(|text| text.parse().ok())
+                .expect("a status")
         }
         _ => huffman_digits(&block[2..2 + usize::from(block[1] & 0x7f)]),
     }
@@ -163,8 +196,15 @@ fn status_of(block: &[u8]) -> u16 {
 
 /// `0`, `1`, `2` are five bits long, `3` to `9` six (RFC 7541 App. B).
 fn huffman_digits(code: &[u8]) -> u16 {
-    let bits: Vec<u8> = code.iter().flat_map(|byte| (0..8).rev().map(move |shift| byte >> shift & 1)).collect();
-    let take = |from: usize, count: usize| bits[from..from + count].iter().fold(0, |value, bit| value << 1 | u16::from(*bit));
+    let bits: Vec<u8> = code
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |shift| byte >> shift & 1))
+        .collect();
+    let take = |from: usize, count: usize| {
+        bits[from..from + count]
+            .iter()
+            .fold(0, |value, bit| value << 1 | u16::from(*bit))
+    };
     let (mut at, mut status) = (0, 0);
     for _ in 0..3 {
         let digit = match take(at, 5) {

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 pub(crate) use client::{Client, PATIENCE};
 pub(crate) use docroot::{
-    A_JS, A_JS_BR, A_JS_GZ, A_JS_GZ_LEVEL_1, A_JS_ZST, Docroot, OTHER_JS, OTHER_JS_GZ, PUBLISHED, PUBLISHED_DATE,
-    SECRET, pattern,
+    A_JS, A_JS_BR, A_JS_GZ, A_JS_GZ_LEVEL_1, A_JS_ZST, Docroot, OTHER_JS, OTHER_JS_GZ, PUBLISHED,
+    PUBLISHED_DATE, SECRET, pattern,
 };
 pub(crate) use h2::{H2Client, H2Outcome};
 pub(crate) use multipart::parts;

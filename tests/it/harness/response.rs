@@ -30,28 +30,59 @@ impl Head {
     #[track_caller]
     pub(crate) fn parse(text: &[u8], request: &[u8]) -> Self {
         let shown = text.escape_ascii().to_string();
-        let text = std::str::from_utf8(text).unwrap_or_else(|_| panic!("a head that is not UTF-8: {shown}"));
-        let mut lines = text.strip_suffix("\r\n\r\n").expect("a whole head").split("\r\n");
+        let text = std::str::from_utf8(text)
+            .unwrap_or_else(|_| panic!("a head that is not UTF-8: {shown}"));
+        let mut lines = text
+            .strip_suffix("\r\n\r\n")
+            .expect("a whole head")
+            .split("\r\n");
         let status_line = lines.next().expect("split gives one");
-        let (version, rest) = status_line.split_once(' ').unwrap_or_else(|| panic!("a status line: {shown}"));
-        assert!(version == "HTTP/1.1" || version == "HTTP/1.0", "the version: {shown}");
+        let (version, rest) = status_line
+            .split_once(' ')
+            .unwrap_or_else(|| panic!("a status line: {shown}"));
+        assert!(
+            version == "HTTP/1.1" || version == "HTTP/1.0",
+            "the version: {shown}"
+        );
         // The space after the code is there even without a reason phrase (§4).
-        let (status, reason) = rest.split_once(' ').unwrap_or_else(|| panic!("a status line: {shown}"));
-        assert!(status.len() == 3 && reason.bytes().all(|byte| byte >= b' '), "the status line: {shown}");
+        let (status, reason) = rest
+            .split_once(' ')
+            .unwrap_or_else(|| panic!("a status line: {shown}"));
+        assert!(
+            status.len() == 3 && reason.bytes().all(|byte| byte >= b' '),
+            "the status line: {shown}"
+        );
         let fields = lines
             .map(|line| {
-                let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("a field line: {line:?} in {shown}"));
-                assert!(!name.is_empty() && name.bytes().all(is_token), "the field name {name:?} in {shown}");
+                let (name, value) = line
+                    .split_once(':')
+                    .unwrap_or_else(|| panic!("a field line: {line:?} in {shown}"));
+                assert!(
+                    !name.is_empty() && name.bytes().all(is_token),
+                    "the field name {name:?} in {shown}"
+                );
                 let value = value.trim_matches([' ', '\t']);
-                assert!(value.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f)), "the field {line:?}");
+                assert!(
+                    value
+                        .bytes()
+                        .all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f)),
+                    "the field {line:?}"
+                );
                 (name.to_ascii_lowercase(), value.to_owned())
             })
             .collect();
         let shown_request = &request[..request.len().min(600)];
         Self {
-            method: request.split(|&byte| byte == b' ').next().unwrap_or_default().escape_ascii().to_string(),
+            method: request
+                .split(|&byte| byte == b' ')
+                .next()
+                .unwrap_or_default()
+                .escape_ascii()
+                .to_string(),
             version: version.to_owned(),
-            status: status.parse().unwrap_or_else(|_| panic!("a status: {shown}")),
+            status: status
+                .parse()
+                .unwrap_or_else(|_| panic!("a status: {shown}")),
             fields,
             request: shown_request.escape_ascii().to_string(),
         }
@@ -61,17 +92,28 @@ impl Head {
         if self.method == "HEAD" || self.status < 200 || self.status == 204 || self.status == 304 {
             Framing::None
         } else if let Some(coding) = self.value("Transfer-Encoding") {
-            assert_eq!(coding, "chunked", "the only transfer coding a client must know: {self:?}");
+            assert_eq!(
+                coding, "chunked",
+                "the only transfer coding a client must know: {self:?}"
+            );
             Framing::Chunked
         } else if let Some(length) = self.value("Content-Length") {
-            Framing::Length(length.parse().unwrap_or_else(|_| panic!("a Content-Length: {self:?}")))
+            Framing::Length(
+                length
+                    .parse()
+                    .unwrap_or_else(|_| panic!("a Content-Length: {self:?}")),
+            )
         } else {
             Framing::UntilClose
         }
     }
 
     pub(crate) fn values(&self, name: &str) -> Vec<&str> {
-        self.fields.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str()).collect()
+        self.fields
+            .iter()
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+            .collect()
     }
 
     /// The value of a field that may be there once.
@@ -84,7 +126,10 @@ impl Head {
 
     /// True when a list field, on any of its lines, names this member.
     pub(crate) fn lists(&self, name: &str, member: &str) -> bool {
-        self.values(name).iter().flat_map(|value| value.split(',')).any(|found| found.trim().eq_ignore_ascii_case(member))
+        self.values(name)
+            .iter()
+            .flat_map(|value| value.split(','))
+            .any(|found| found.trim().eq_ignore_ascii_case(member))
     }
 }
 
@@ -101,7 +146,9 @@ impl Response {
     /// The value of a field that must be there.
     #[track_caller]
     pub(crate) fn field(&self, name: &str) -> &str {
-        self.head.value(name).unwrap_or_else(|| panic!("no {name}: {self:?}"))
+        self.head
+            .value(name)
+            .unwrap_or_else(|| panic!("no {name}: {self:?}"))
     }
 
     #[track_caller]
@@ -132,7 +179,10 @@ impl Response {
     /// Goes on only with one of these.
     #[track_caller]
     pub(crate) fn expect_any(self, statuses: &[u16]) -> Self {
-        assert!(statuses.contains(&self.head.status), "expected one of {statuses:?}: {self:?}");
+        assert!(
+            statuses.contains(&self.head.status),
+            "expected one of {statuses:?}: {self:?}"
+        );
         self
     }
 
@@ -159,23 +209,39 @@ impl Response {
     /// Goes on only without the field.
     #[track_caller]
     pub(crate) fn expect_no(self, name: &str) -> Self {
-        assert!(self.head.values(name).is_empty(), "{name} is not for here: {self:?}");
+        assert!(
+            self.head.values(name).is_empty(),
+            "{name} is not for here: {self:?}"
+        );
         self
     }
 
     /// True when a cache may hold this for more than an hour without asking.
     pub(crate) fn lives_long(&self) -> bool {
-        self.head.values("Cache-Control").iter().flat_map(|value| value.split(',')).any(|directive| {
-            let directive = directive.trim().to_ascii_lowercase();
-            let age = directive.strip_prefix("max-age=").or_else(|| directive.strip_prefix("s-maxage="));
-            directive == "immutable" || age.is_some_and(|seconds| seconds.parse::<u64>().map_or(true, |age| age > 3600))
-        })
+        self.head
+            .values("Cache-Control")
+            .iter()
+            .flat_map(|value| value.split(','))
+            .any(|directive| {
+                let directive = directive.trim().to_ascii_lowercase();
+                let age = directive
+                    .strip_prefix("max-age=")
+                    .or_else(|| directive.strip_prefix("s-maxage="));
+                directive == "immutable"
+                    || age.is_some_and(|seconds| {
+                        seconds.parse::<u64>().map_or(true, |age| age > 3600)
+                    })
+            })
     }
 }
 
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\nsent: {}\ngot:  {} {}", self.request, self.version, self.status)?;
+        writeln!(
+            f,
+            "\nsent: {}\ngot:  {} {}",
+            self.request, self.version, self.status
+        )?;
         for (name, value) in &self.fields {
             writeln!(f, "      {name}: {value}")?;
         }
@@ -186,7 +252,12 @@ impl fmt::Debug for Head {
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.head)?;
-        writeln!(f, "      {} bytes: {}", self.body.len(), self.body[..self.body.len().min(300)].escape_ascii())
+        writeln!(
+            f,
+            "      {} bytes: {}",
+            self.body.len(),
+            self.body[..self.body.len().min(300)].escape_ascii()
+        )
     }
 }
 

@@ -55,11 +55,21 @@ impl TestServer {
         let thread = std::thread::Builder::new()
             .name("server".to_owned())
             .spawn(move || {
-                tell_stopped.send(run(&text, workers, &tell_ready, stop_asked)).ok();
+                tell_stopped
+                    .send(run(&text, workers, &tell_ready, stop_asked))
+                    .ok();
             })
             .expect("a thread");
-        let address = ready.recv_timeout(super::PATIENCE).expect("the server starts");
-        Self { docroot, address, stop: Some(stop), stopped, thread: Some(thread) }
+        let address = ready
+            .recv_timeout(super::PATIENCE)
+            .expect("the server starts");
+        Self {
+            docroot,
+            address,
+            stop: Some(stop),
+            stopped,
+            thread: Some(thread),
+        }
     }
 
     pub(crate) fn connect(&self) -> Client {
@@ -103,7 +113,9 @@ impl TestServer {
         match self.stopped.recv_timeout(time) {
             Ok(served) => Some(served),
             Err(mpsc::RecvTimeoutError::Timeout) => None,
-            Err(mpsc::RecvTimeoutError::Disconnected) => Some(Err("the server panicked".to_owned())),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                Some(Err("the server panicked".to_owned()))
+            }
         }
     }
 
@@ -117,10 +129,15 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        let Some(thread) = self.thread.take() else { return };
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
         self.begin_shutdown();
         if !std::thread::panicking() {
-            assert!(self.stops_within(STOP_WITHIN).is_some(), "the server did not stop");
+            assert!(
+                self.stops_within(STOP_WITHIN).is_some(),
+                "the server did not stop"
+            );
             thread.join().expect("the server does not panic");
         }
     }
@@ -129,7 +146,10 @@ impl Drop for TestServer {
 /// The text of a request; `fields` are whole lines, such as `Range: bytes=0-4`.
 pub(crate) fn request(method: &str, target: &str, fields: &[&str]) -> String {
     let mut text = format!("{method} {target} HTTP/1.1\r\n");
-    if !fields.iter().any(|field| field.to_ascii_lowercase().starts_with("host:")) {
+    if !fields
+        .iter()
+        .any(|field| field.to_ascii_lowercase().starts_with("host:"))
+    {
         text.push_str("Host: localhost\r\n");
     }
     for field in fields {
@@ -140,21 +160,36 @@ pub(crate) fn request(method: &str, target: &str, fields: &[&str]) -> String {
     text
 }
 
-fn run(config: &str, workers: usize, ready: &mpsc::Sender<SocketAddr>, stop: oneshot::Receiver<()>) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+fn run(
+    config: &str,
+    workers: usize,
+    ready: &mpsc::Sender<SocketAddr>,
+    stop: oneshot::Receiver<()>,
+) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(async {
-        let config = Config::parse(config, Path::new("test.toml")).unwrap_or_else(|error| panic!("{error}"));
+        let config =
+            Config::parse(config, Path::new("test.toml")).unwrap_or_else(|error| panic!("{error}"));
         let server = Server::new(&config).unwrap_or_else(|error| panic!("{error}"));
         let address: ListenAddress = "127.0.0.1:0".parse().expect("an address");
         let listener = Listener::bind(&address).unwrap_or_else(|error| panic!("{error}"));
-        let ListenAddress::Tcp(address) = listener.local_address() else { panic!("a TCP listener") };
+        let ListenAddress::Tcp(address) = listener.local_address() else {
+            panic!("a TCP listener")
+        };
         ready.send(address).expect("the test waits");
         let shutdown = async move {
             stop.await.ok();
         };
         let served = match std::num::NonZeroUsize::new(workers) {
             None => server.serve(vec![listener], shutdown).await,
-            Some(workers) => server.serve_with_workers(vec![listener], workers, shutdown).await,
+            Some(workers) => {
+                server
+                    .serve_with_workers(vec![listener], workers, shutdown)
+                    .await
+            }
         };
         served.map_err(|error| error.to_string())
     })

@@ -1,10 +1,22 @@
-//! HTML or JSON: the `Accept` field, RFC 9110 §12.5.1, for the two media types that a listing has.
+//! The `Accept` field (RFC 9110 §12.5.1), for the media types that a server of files has a choice about: HTML and JSON.
 
 use http::HeaderValue;
 
-/// Whether a listing goes out as JSON: the client names `application/json` and likes it better than `text/html`.
+use super::quality;
+
+/// Whether the client names `text/html` as something it takes. Browsers do so for pages; tools that take anything (`*/*`) do not.
+pub(crate) fn names_html<'v>(accept: impl IntoIterator<Item = &'v HeaderValue>) -> bool {
+    accept
+        .into_iter()
+        .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
+        .filter_map(parse_member)
+        .any(|(range, quality)| quality > 0 && range.eq_ignore_ascii_case(b"text/html"))
+}
+
+/// Whether a listing goes out as JSON: the client names `application/json`, and likes it better than `text/html` or, where it
+/// likes them equally, means HTML only by a wildcard (`application/json, text/plain, */*`, as programs send it).
 ///
-/// A browser never names it, `curl` and `*/*` have no preference: they get HTML. So does a tie.
+/// A browser never names JSON, `curl` and `*/*` have no preference: they get HTML.
 pub(crate) fn prefers_json<'v>(accept: impl IntoIterator<Item = &'v HeaderValue>) -> bool {
     let mut json = None;
     let mut html = MostSpecific::default();
@@ -21,7 +33,9 @@ pub(crate) fn prefers_json<'v>(accept: impl IntoIterator<Item = &'v HeaderValue>
             html.consider(range, quality);
         }
     }
-    json.is_some_and(|quality| quality > html.quality)
+    json.is_some_and(|quality| {
+        quality > html.quality || (quality == html.quality && quality > 0 && !html.is_named())
+    })
 }
 
 /// The quality of `text/html`: the most specific range that matches it decides, not the highest quality.
@@ -32,6 +46,10 @@ struct MostSpecific {
 }
 
 impl MostSpecific {
+    fn is_named(&self) -> bool {
+        self.precision == 3
+    }
+
     fn consider(&mut self, range: &[u8], quality: u16) {
         let precision = match range {
             b"*/*" => 1,
@@ -53,33 +71,11 @@ fn parse_member(member: &[u8]) -> Option<(&[u8], u16)> {
     let mut parts = member.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
     let range = parts.next()?;
     for parameter in parts {
-        if let [b'q' | b'Q', b'=', value @ ..] = parameter {
-            return Some((range, parse_quality(value)?));
+        if let [b'q' | b'Q', b'=', ..] = parameter {
+            return Some((range, quality::parse(parameter)?));
         }
     }
     Some((range, 1000))
-}
-
-/// RFC 9110 §12.4.2: `0` or `1`, at most three decimals, at most 1.
-fn parse_quality(value: &[u8]) -> Option<u16> {
-    let (whole, decimals) = match value {
-        [whole] | [whole, b'.'] => (whole, &[][..]),
-        [whole, b'.', decimals @ ..] if decimals.len() <= 3 => (whole, decimals),
-        _ => return None,
-    };
-    let mut quality = match whole {
-        b'0' => 0,
-        b'1' => 1000,
-        _ => return None,
-    };
-    for (digit, weight) in decimals.iter().zip([100, 10, 1]) {
-        quality += u16::from(
-            char::from(*digit)
-                .to_digit(10)
-                .and_then(|digit| u8::try_from(digit).ok())?,
-        ) * weight;
-    }
-    (quality <= 1000).then_some(quality)
 }
 
 #[cfg(test)]
@@ -105,6 +101,9 @@ mod tests {
             "application/json;q=0.2, text/html;q=0, */*;q=0.9",
             ", ,application/json",
             "application/json;q=0.001",
+            "application/json, */*",
+            "application/json, text/plain, */*",
+            "application/json, text/*",
         ] {
             assert!(prefers(&[accept]), "{accept}");
         }
@@ -115,8 +114,9 @@ mod tests {
             "text/html",
             "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
             "application/json, text/html",
-            "application/json, */*",
+            "application/json;q=0.9, */*",
             "application/json;q=0",
+            "application/json;q=0, */*;q=0",
             "application/json;q=0, text/html;q=0",
             "application/json;q=1.5",
             "application/json;q=0.1234, text/html;q=0.1",
@@ -129,26 +129,27 @@ mod tests {
     }
 
     #[test]
+    fn html_is_named_or_it_is_not() {
+        let names = |accept| names_html([&HeaderValue::from_static(accept)]);
+        for accept in ["text/html", "*/*, Text/HTML;q=0.1", "text/html;level=1"] {
+            assert!(names(accept), "{accept}");
+        }
+        for accept in [
+            "",
+            "*/*",
+            "text/*",
+            "text/html;q=0",
+            "text/html-like",
+            "application/json",
+        ] {
+            assert!(!names(accept), "{accept}");
+        }
+    }
+
+    #[test]
     fn every_field_line_counts() {
         assert!(prefers(&["text/html;q=0.5", "application/json"]));
         assert!(!prefers(&["application/json;q=0.5", "text/html"]));
         assert!(!prefers(&[]));
-    }
-
-    #[test]
-    fn quality_values_follow_the_grammar() {
-        for (value, quality) in [
-            ("0", 0),
-            ("1", 1000),
-            ("0.", 0),
-            ("1.000", 1000),
-            ("0.05", 50),
-            ("0.999", 999),
-        ] {
-            assert_eq!(parse_quality(value.as_bytes()), Some(quality), "{value}");
-        }
-        for value in ["", ".5", "1.001", "2", "0.1234", "0.a", "-1", "0,5", "00"] {
-            assert_eq!(parse_quality(value.as_bytes()), None, "{value}");
-        }
     }
 }

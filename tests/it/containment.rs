@@ -109,7 +109,14 @@ fn a_directory_swapped_for_a_link_leads_nowhere() {
 
 #[test]
 fn a_file_swapped_for_a_link_leads_nowhere() {
-    never_outside(with_file(), "", "swap.txt", "other.txt", "/swap.txt", 10_000);
+    never_outside(
+        with_file(),
+        "",
+        "swap.txt",
+        "other.txt",
+        "/swap.txt",
+        10_000,
+    );
 }
 
 #[test]

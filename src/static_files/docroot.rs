@@ -104,7 +104,8 @@ impl Docroot {
     /// file as before, with the same stamp, but not within the document root any more.
     fn passes_no_link(&self, relative: &str) -> bool {
         relative.match_indices('/').all(|(at, _)| {
-            let folder = self.with_full_path(&relative[..at], std::fs::symlink_metadata::<&Path>);
+            let folder =
+                self.with_full_path(&relative[..at], |folder| std::fs::symlink_metadata(folder));
             folder.is_ok_and(|folder| folder.is_dir())
         })
     }

@@ -57,24 +57,26 @@ impl Gate {
         }
     }
 
-    /// Answers any request.
-    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Body> {
-        // The body goes unread; the connection sees to what is left of it.
-        let (parts, _) = request.into_parts();
-        let host = match request::check(&parts) {
-            Ok(host) => host,
-            Err(rejection) => return refuse(&parts, rejection),
-        };
-        if parts.uri.path() == "*" {
-            return answer_asterisk(&parts);
+    /// Answers any request. Its body goes unread; the connection sees to what is left of it.
+    ///
+    /// What is rare is boxed, here and further in: the future of a request is moved about several times before it is polled, so its
+    /// size is time.
+    pub(crate) async fn answer(&self, parts: &Parts) -> Response<Body> {
+        match self.find(parts) {
+            Ok(site) => site.answer(parts).await,
+            Err(response) => *response,
         }
-        if !parts.uri.path().starts_with('/') {
-            return refuse(&parts, Rejection::TARGET_FORM);
+    }
+
+    fn find(&self, parts: &Parts) -> Result<&Arc<Site>, Box<Response<Body>>> {
+        let host = request::check(parts).map_err(|rejection| refuse(parts, rejection))?;
+        match parts.uri.path() {
+            "*" => return Err(answer_asterisk(parts)),
+            path if !path.starts_with('/') => return Err(refuse(parts, Rejection::TARGET_FORM)),
+            _ => {}
         }
-        match self.site(host.as_ref().map_or("", |host| host.name())) {
-            Some(site) => site.answer(&parts).await,
-            None => refuse(&parts, Rejection::HOST_UNKNOWN),
-        }
+        self.site(host.as_ref().map_or("", |host| host.name()))
+            .ok_or_else(|| refuse(parts, Rejection::HOST_UNKNOWN))
     }
 
     fn site(&self, host: &str) -> Option<&Arc<Site>> {
@@ -94,18 +96,18 @@ impl Gate {
 }
 
 /// RFC 9110 §9.3.7: about the server as a whole, so no site is asked.
-fn answer_asterisk(parts: &Parts) -> Response<Body> {
+fn answer_asterisk(parts: &Parts) -> Box<Response<Body>> {
     if parts.method != Method::OPTIONS {
         return refuse(parts, Rejection::TARGET_FORM);
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response.headers_mut().insert(ALLOW, static_files::ALLOW);
-    response
+    Box::new(response)
 }
 
 /// No site is known to whom such a request belongs; and who sends one may mean something else by its next bytes.
-fn refuse(parts: &Parts, rejection: Rejection) -> Response<Body> {
+fn refuse(parts: &Parts, rejection: Rejection) -> Box<Response<Body>> {
     let refusal = if rejection == Rejection::METHOD_NOT_ALLOWED {
         Refusal::method_not_allowed()
     } else {
@@ -123,7 +125,7 @@ fn refuse(parts: &Parts, rejection: Rejection) -> Response<Body> {
         response.headers().contains_key(CONTENT_LENGTH),
         "a refusal tells its length"
     );
-    response
+    Box::new(response)
 }
 
 /// The gate as a tower service.
@@ -142,7 +144,7 @@ impl<B: Send + 'static> tower_service::Service<Request<B>> for GateService {
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let gate = Arc::clone(&self.0);
         // Nothing of the request's body is used, and a body need not be Sync: leave it behind.
-        let request = request.map(drop);
-        Box::pin(async move { Ok(gate.answer(request).await) })
+        let (parts, _) = request.into_parts();
+        Box::pin(async move { Ok(gate.answer(&parts).await) })
     }
 }

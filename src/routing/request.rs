@@ -1,7 +1,7 @@
 //! Step 1: what must hold of every request, whatever it asks for.
 
 use http::request::Parts;
-use http::{HeaderValue, Method, Version, header};
+use http::{Method, Version, header};
 
 use crate::header::host::Host;
 use crate::rejection::Rejection;
@@ -12,10 +12,12 @@ pub(super) fn check(request: &Parts) -> Result<Option<Host<'_>>, Rejection> {
     if request.version <= Version::HTTP_11 {
         check_framing(request)?;
     }
-    let expectations = request.headers.get_all(header::EXPECT).iter();
-    if !expectations
-        .map(HeaderValue::as_bytes)
-        .all(|expectation| expectation.eq_ignore_ascii_case(b"100-continue"))
+    if request.headers.contains_key(header::EXPECT)
+        && !request
+            .headers
+            .get_all(header::EXPECT)
+            .iter()
+            .all(|expectation| expectation.as_bytes().eq_ignore_ascii_case(b"100-continue"))
     {
         return Err(Rejection::EXPECTATION);
     }
@@ -41,6 +43,9 @@ fn check_method(method: &Method) -> Result<(), Rejection> {
 
 /// RFC 9112 §6.1: one literal `chunked`, or nothing that anybody in front of us could read in another way.
 fn check_framing(request: &Parts) -> Result<(), Rejection> {
+    if !request.headers.contains_key(header::TRANSFER_ENCODING) {
+        return Ok(());
+    }
     let mut codings = request.headers.get_all(header::TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else {
         return Ok(());

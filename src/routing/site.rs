@@ -88,15 +88,14 @@ impl Site {
 
     /// Answers a sound request.
     pub(super) async fn answer(self: &Arc<Self>, parts: &Parts) -> Response<Body> {
-        let Some(cors) = self.cors.as_ref().filter(|_| concerns_cors(parts)) else {
-            return self.answer_routed(parts).await;
-        };
-        let mut request = Request::new(());
-        *request.method_mut() = parts.method.clone();
-        *request.uri_mut() = parts.uri.clone();
-        *request.version_mut() = parts.version;
-        *request.headers_mut() = parts.headers.clone();
-        *request.extensions_mut() = parts.extensions.clone();
+        match self.cors.as_ref().filter(|_| concerns_cors(parts)) {
+            None => self.answer_routed(parts).await,
+            Some(cors) => Box::pin(self.answer_with_cors(cors, parts)).await,
+        }
+    }
+
+    async fn answer_with_cors(self: &Arc<Self>, cors: &CorsLayer, parts: &Parts) -> Response<Body> {
+        let request = Request::from_parts(parts.clone(), ());
         let Ok(mut response) = cors
             .layer(SiteService(Arc::clone(self)))
             .call(request)
@@ -121,7 +120,7 @@ impl Site {
         };
         let mut response = match answered {
             Ok(response) => response,
-            Err(refusal) => self.refuse(parts, path.as_ref(), refusal).await,
+            Err(refusal) => Box::pin(self.refuse(parts, path.as_ref(), refusal)).await,
         };
         let of_route = route.map_or(&[][..], |route| &route.headers);
         let is_refused = response.extensions().get::<Rejection>().is_some();

@@ -31,6 +31,9 @@ pub(super) struct Activity {
     unflushed: Mutex<Vec<Sent>>,
 }
 
+/// Not noted yet.
+const UNKNOWN: u64 = u64::MAX;
+
 /// The phases that have a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -88,7 +91,7 @@ impl Activity {
             phase if phase == Phase::Head as u8 => limits.header_timeout,
             _ => return None,
         };
-        Some(Duration::from_millis(self.since.load(Ordering::Relaxed)) + allowed)
+        Some(self.since() + allowed)
     }
 
     /// Whether a request was ever read whole.
@@ -107,12 +110,19 @@ impl Activity {
         }
     }
 
+    /// When the phase began is noted by the next [`Activity::due`]: most phases are over before anybody asks.
     fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
-        if phase != Phase::Serving {
-            let since = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.since.store(UNKNOWN, Ordering::Relaxed);
+    }
+
+    fn since(&self) -> Duration {
+        let mut since = self.since.load(Ordering::Relaxed);
+        if since == UNKNOWN {
+            since = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(UNKNOWN - 1);
             self.since.store(since, Ordering::Relaxed);
         }
+        Duration::from_millis(since)
     }
 
     fn has_read(&self, bytes: &[u8]) {

@@ -36,7 +36,8 @@ impl Answer for Arc<Arc<Gate>> {
     type Body = Body;
 
     async fn answer(&self, request: Request<Incoming>, _: Option<SocketAddr>) -> Response<Body> {
-        Gate::answer(self, request).await
+        let (parts, _) = request.into_parts();
+        Gate::answer(self, &parts).await
     }
 }
 

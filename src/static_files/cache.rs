@@ -78,7 +78,7 @@ impl Cache {
         &self,
         docroot: &Docroot,
         path: &str,
-        media_type: impl Fn() -> HeaderValue,
+        media_type: impl FnOnce() -> HeaderValue,
     ) -> Found {
         let key = KeyRef {
             docroot: docroot.id(),
@@ -99,7 +99,7 @@ impl Cache {
         if let Some(stale) = held {
             self.shards.remove_if(&key, |now| Arc::ptr_eq(now, &stale));
         }
-        self.load(docroot, path, media_type)
+        Box::pin(self.load(docroot, path, media_type()))
             .await
             .unwrap_or_else(|error| Found::from_error(&error))
     }
@@ -116,7 +116,7 @@ impl Cache {
         &self,
         docroot: &Docroot,
         path: &str,
-        media_type: impl Fn() -> HeaderValue,
+        media_type: HeaderValue,
     ) -> io::Result<Found> {
         let Some(open) = docroot.open(path)? else {
             return Ok(Found::Refused(Rejection::NOT_A_FILE));
@@ -132,7 +132,7 @@ impl Cache {
             Ok(_) => None,
             Err(guard) => Some(guard),
         };
-        let loaded = Arc::new(self.read(path, open, media_type()).await?);
+        let loaded = Arc::new(self.read(path, open, media_type).await?);
         match guard {
             // It fails only when the place was taken away meanwhile.
             Some(guard) => drop(guard.insert(Arc::clone(&loaded))),

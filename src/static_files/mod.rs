@@ -112,12 +112,12 @@ impl Files {
         let rejection = match self.locate(request.path).await {
             Ok(Located::File(file)) => return self.answer_file(request, file, false).await,
             Ok(Located::WithoutSlash) => return Some(Outcome::redirect_to_slash(request.uri)),
-            Ok(Located::Folder(limit)) => return Some(self.list(request, limit).await),
+            Ok(Located::Folder(limit)) => return Some(Box::pin(self.list(request, limit)).await),
             Ok(Located::Nothing) => Rejection::NOT_FOUND,
             Err(rejection) => rejection,
         };
-        match self.fallback(request, rejection).await {
-            Some(file) => self.answer_file(request, file, true).await,
+        match Box::pin(self.fallback(request, rejection)).await {
+            Some(file) => Box::pin(self.answer_file(request, file, true)).await,
             None => Some(rejection.into()),
         }
     }
@@ -164,14 +164,15 @@ impl Files {
     /// Step 3, but for listing and fallback.
     async fn locate(&self, path: &RelativePath<'_>) -> Result<Located, Rejection> {
         if path.asks_for_directory() {
-            return self.locate_index(path.as_str()).await;
+            return Box::pin(self.locate_index(path.as_str())).await;
         }
         let tried = self.try_file(path.as_str()).await?;
         if let Tried::File(file) = tried {
             return Ok(Located::File(file));
         }
         if self.settings.clean_urls
-            && let Tried::File(file) = self.try_file(&format!("{}.html", path.as_str())).await?
+            && let Tried::File(file) =
+                Box::pin(self.try_file(&format!("{}.html", path.as_str()))).await?
         {
             return Ok(Located::File(file));
         }

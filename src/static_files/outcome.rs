@@ -93,7 +93,8 @@ impl Selected {
     }
 
     pub(super) fn ranges(&self, headers: &HeaderMap, validators: Validators<'_>) -> RangeSet {
-        if if_range_holds(headers, validators) {
+        // Without Range there is nothing that If-Range could be about (RFC 9110 §13.1.5).
+        if headers.contains_key(header::RANGE) && if_range_holds(headers, validators) {
             range::resolve(headers, self.representation.length())
         } else {
             RangeSet::Whole

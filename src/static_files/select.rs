@@ -35,7 +35,7 @@ impl Files {
             if coding == ContentCoding::Identity {
                 break;
             }
-            if let Some(sidecar) = self.sidecar(&file, coding).await {
+            if let Some(sidecar) = Box::pin(self.sidecar(&file, coding)).await {
                 let selected = Selected::coded(file, sidecar, coding);
                 return Selected {
                     negotiable,

@@ -296,3 +296,40 @@ fn off_is_off() {
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(text(&server), "");
 }
+
+#[test]
+fn http_2_and_routes_are_named() {
+    let docroot = Docroot::standard();
+    let settings = format!(
+        "[[site.route]]\npath = \"/dir/\"\n[log]\naccess = \"json\"\nfile = \"$PARENT/{FILE}\"\n"
+    );
+    let server = TestServer::with_docroot(docroot, &settings);
+    let mut client = crate::harness::H2Client::over(server.connect());
+    client.get("/t.bin");
+    client.get("/dir/index.html");
+    client.exchange(&[
+        (":method", "HEAD"),
+        (":scheme", "http"),
+        (":authority", "localhost"),
+        (":path", "/t.bin"),
+    ]);
+    let records = records(&server, 3);
+    for record in &records {
+        assert_eq!(record["status"], 200, "{record}");
+        assert_eq!(record["outcome"], "whole", "{record}");
+        assert!(
+            record["protocol"]
+                .as_str()
+                .is_some_and(|protocol| protocol.starts_with("HTTP/2")),
+            "{record}"
+        );
+        assert!(
+            record["host"]
+                .as_str()
+                .is_some_and(|host| host == "localhost"),
+            "{record}"
+        );
+    }
+    assert_eq!((bytes(&records[0]), bytes(&records[2])), (1000, 0));
+    assert_eq!(records[1]["route"], "/dir/", "{}", records[1]);
+}

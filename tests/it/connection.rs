@@ -601,3 +601,37 @@ fn http_2_ends_an_idle_connection_as_well() {
     );
     client.expect_close();
 }
+
+#[test]
+fn http_2_without_a_request_is_let_go() {
+    let server = TestServer::with_site(
+        "[limits]\nheader_timeout = \"300ms\"\nkeep_alive_timeout = \"300ms\"\n",
+    );
+    H2Client::over(server.connect()).expect_close();
+    // A preface that never ends.
+    let mut client = server.connect();
+    client.send("PRI * HTTP/2.0\r\n\r\nSM");
+    client.read_to_end();
+    server.get("/t.bin", &[]).expect(200);
+}
+
+#[test]
+fn http_2_fields_without_end_are_cut() {
+    let server = TestServer::standard();
+    let mut client = H2Client::over(server.connect());
+    // CVE-2024-27316: HEADERS without END_HEADERS, then CONTINUATION upon CONTINUATION.
+    let cut = client.flood(2000);
+    assert!(cut, "32 MB of fields were taken");
+    server.get("/t.bin", &[]).expect(200);
+}
+
+#[test]
+fn http_2_streams_opened_to_be_reset_harm_nobody() {
+    let server = TestServer::standard();
+    let mut client = H2Client::over(server.connect());
+    // CVE-2023-44487.
+    client.rapid_reset(5000);
+    let begun = Instant::now();
+    server.get("/t.bin", &[]).expect(200);
+    assert!(begun.elapsed() < PATIENCE / 4, "{:?}", begun.elapsed());
+}

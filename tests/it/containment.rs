@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
@@ -24,8 +25,8 @@ impl Swapper {
             while !asked.load(Ordering::Relaxed) {
                 renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE).unwrap();
                 swaps += 1;
-                // On one core the server would otherwise see nothing but the same state for a whole time slice.
-                std::thread::yield_now();
+                // Long enough for the server to get through sometimes, short enough to catch it in between.
+                std::thread::sleep(Duration::from_micros(1500));
             }
             swaps
         });
@@ -108,7 +109,14 @@ fn a_directory_swapped_for_a_link_leads_nowhere() {
 
 #[test]
 fn a_file_swapped_for_a_link_leads_nowhere() {
-    never_outside(with_file(), "", "swap.txt", "other.txt", "/swap.txt", 4000);
+    never_outside(
+        with_file(),
+        "",
+        "swap.txt",
+        "other.txt",
+        "/swap.txt",
+        10_000,
+    );
 }
 
 #[test]
@@ -186,6 +194,11 @@ fn a_listing_of_a_swapped_directory_names_nothing_from_outside() {
     assert!(swapper.finish() > 0);
 }
 
+/// A file just written may not be held in memory yet: one that has rested a moment is.
+fn settle() {
+    std::thread::sleep(Duration::from_millis(100));
+}
+
 /// Asks until the file is held in memory, then moves its folder out of the document root and puts a link in its place:
 /// the bytes are the same, but they are outside now.
 #[test]
@@ -194,6 +207,7 @@ fn a_folder_moved_outside_is_not_found_through_a_link_to_it() {
         let docroot = Docroot::empty();
         docroot.publish("folder/page.txt", "inside\n");
         let server = TestServer::with_docroot(docroot, settings);
+        settle();
         for _ in 0..3 {
             server
                 .get("/folder/page.txt", &[])
@@ -215,6 +229,7 @@ fn a_folder_that_becomes_a_link_is_not_found_where_links_are_denied() {
     let docroot = Docroot::empty();
     docroot.publish("folder/page.txt", "inside\n");
     let server = TestServer::with_docroot(docroot, "symlinks = \"deny\"");
+    settle();
     for _ in 0..3 {
         server.get("/folder/page.txt", &[]).expect(200);
     }

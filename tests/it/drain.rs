@@ -110,11 +110,11 @@ fn who_does_not_read_is_cut_at_the_deadline() {
     let text = request("GET", "/big", &[]);
     client.send(&text);
     client.read_head(&text);
-    let served = server
+    let result = server
         .stops_within(PATIENCE / 2)
         .expect("one client holds nobody longer than the drain timeout");
     assert!(
-        served.is_err_and(|error| error.contains("drain")),
+        result.is_err_and(|error| error.contains("drain")),
         "and whoever waits is told"
     );
     assert!(client.count_to_end() < LARGE);

@@ -24,6 +24,7 @@ mod freshness;
 mod if_range;
 mod integrity;
 mod large_files;
+mod listeners;
 mod listing;
 mod media_types;
 mod methods;

@@ -592,7 +592,11 @@ fn what_is_no_file_is_not_found_and_nobody_waits() {
 fn a_file_that_may_not_be_read_is_refused_without_harm() {
     use std::os::unix::fs::PermissionsExt;
     let docroot = Docroot::standard();
-    std::fs::set_permissions(docroot.path("t.bin"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(
+        docroot.path("t.bin"),
+        std::fs::Permissions::from_mode(0o000),
+    )
+    .unwrap();
     let readable = std::fs::read(docroot.path("t.bin")).is_ok();
     let server = TestServer::with_docroot(docroot, "");
     // Root reads everything.

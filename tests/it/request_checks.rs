@@ -299,3 +299,13 @@ fn request_fields_name_no_other_host_or_path() {
     );
     assert!(!location.field("Location").contains("evil"), "{location:?}");
 }
+
+#[test]
+fn http_1_0_is_never_told_to_continue() {
+    let server = TestServer::standard();
+    let text = "GET /t.bin HTTP/1.0\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi";
+    server.exchange(text).expect(200).expect_body(pattern(1000));
+    server
+        .exchange("GET http://localhost/t.bin HTTP/1.0\r\n\r\n")
+        .expect(200);
+}

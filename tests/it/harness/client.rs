@@ -17,6 +17,7 @@ pub(crate) struct Client {
     stream: TcpStream,
     /// Bytes received and not yet taken.
     buffer: Vec<u8>,
+    sending_failed: bool,
 }
 
 impl Client {
@@ -32,6 +33,7 @@ impl Client {
         Self {
             stream,
             buffer: Vec::new(),
+            sending_failed: false,
         }
     }
 
@@ -42,8 +44,9 @@ impl Client {
     /// Sends bytes as they stand. A server may answer and close before it has read them all: that shows when the answer is read.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         match self.stream.write_all(bytes.as_ref()) {
-            Err(error) if !is_disconnect(&error) => panic!("sending: {error}"),
-            _ => {}
+            Ok(()) => {}
+            Err(error) if is_disconnect(&error) => self.sending_failed = true,
+            Err(error) => panic!("sending: {error}"),
         }
     }
 
@@ -193,6 +196,11 @@ impl Client {
         closed
     }
 
+    /// True when sending has become pointless: what was sent last found nobody.
+    pub(crate) fn is_reset(&self) -> bool {
+        self.sending_failed
+    }
+
     fn read_chunks(&mut self) -> Result<Vec<u8>, String> {
         let mut body = Vec::new();
         loop {
@@ -241,7 +249,7 @@ impl Client {
 
     /// Reads once: 0 is the end, orderly or not.
     fn fill(&mut self) -> Result<usize, String> {
-        let mut piece = [0; 64 << 10];
+        let mut piece = [0; 16 << 10];
         match self.stream.read(&mut piece) {
             Ok(read) => {
                 self.buffer.extend_from_slice(&piece[..read]);

@@ -158,9 +158,9 @@ pub(crate) fn pattern(length: usize) -> Vec<u8> {
 fn css(length: usize) -> String {
     let mut text = String::new();
     for rule in 0.. {
-        text.push_str(&format!(
+        text.extend([format!(
             ".box-{rule} {{ margin: {rule}px; color: rgb(10, 20, 30); }}\n"
-        ));
+        )]);
         if text.len() >= length {
             break;
         }

@@ -13,6 +13,7 @@ const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
 
 pub(crate) struct H2Client {
     client: Client,
@@ -90,6 +91,45 @@ impl H2Client {
     pub(crate) fn widen(&mut self, stream: u32) {
         for of in [0, stream] {
             self.send_frame(WINDOW_UPDATE, 0, of, &(1_u32 << 30).to_be_bytes());
+        }
+    }
+
+    /// Begins a request whose fields never end, in so many frames of 16 KiB: true when the server ended the connection.
+    pub(crate) fn flood(&mut self, frames: usize) -> bool {
+        // A literal field of 16 KiB: name, length (RFC 7541 §5.1), value.
+        let value = 16_000_u32 - 127;
+        let mut block = vec![
+            0,
+            1,
+            b'x',
+            0x7f,
+            u8::try_from(value & 0x7f | 0x80).expect("7 bits"),
+            u8::try_from(value >> 7).expect("7 bits"),
+        ];
+        block.resize(block.len() + 16_000, b'a');
+        self.send_frame(HEADERS, END_STREAM, 1, &block);
+        for _ in 0..frames {
+            self.send_frame(CONTINUATION, 0, 1, &block);
+            if self.client.is_reset() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Opens so many streams and gives each one up at once.
+    pub(crate) fn rapid_reset(&mut self, streams: usize) {
+        for _ in 0..streams {
+            let stream = self.begin(&[
+                (":method", "GET"),
+                (":scheme", "http"),
+                (":authority", "localhost"),
+                (":path", "/t.css"),
+            ]);
+            self.send_frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes());
+            if self.client.is_reset() {
+                return;
+            }
         }
     }
 
@@ -207,16 +247,13 @@ fn huffman_digits(code: &[u8]) -> u16 {
     };
     let (mut at, mut status) = (0, 0);
     for _ in 0..3 {
-        let digit = match take(at, 5) {
-            short @ 0..=2 => {
-                at += 5;
-                short
-            }
-            _ => {
-                at += 6;
-                take(at - 6, 6) - 0x19 + 3
-            }
+        let short = take(at, 5);
+        let (digit, length) = if short <= 2 {
+            (short, 5)
+        } else {
+            (take(at, 6) - 0x19 + 3, 6)
         };
+        at += length;
         status = status * 10 + digit;
     }
     status

@@ -183,7 +183,7 @@ fn run(
         let shutdown = async move {
             stop.await.ok();
         };
-        let served = match std::num::NonZeroUsize::new(workers) {
+        let result = match std::num::NonZeroUsize::new(workers) {
             None => server.serve(vec![listener], shutdown).await,
             Some(workers) => {
                 server
@@ -191,6 +191,6 @@ fn run(
                     .await
             }
         };
-        served.map_err(|error| error.to_string())
+        result.map_err(|error| error.to_string())
     })
 }

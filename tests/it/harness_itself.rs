@@ -18,7 +18,7 @@ fn answer(method: &str, bytes: &str) -> Response {
     let bytes = bytes.replace(DATE, &now);
     let peer = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        stream.read(&mut [0; 1000]).unwrap();
+        assert!(stream.read(&mut [0; 1000]).unwrap() > 0, "a request");
         stream.write_all(bytes.as_bytes()).unwrap();
     });
     let mut client = Client::connect(address);

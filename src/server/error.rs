@@ -53,72 +53,80 @@ impl ServeError {
 
 impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_what(f)?;
+        match self.help() {
+            Some(help) => write!(f, "\n  help: {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ServeError {
+    fn fmt_what(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AddressInUse(address) => {
-                writeln!(
+                write!(
                     f,
                     "cannot listen on {address}: the address is already in use"
-                )?;
-                match address {
-                    ListenAddress::Tcp(tcp) => {
-                        let port = tcp.port();
-                        let other = port.checked_add(1).unwrap_or(8080);
-                        write!(
-                            f,
-                            "  help: stop the program that has it (find it: ss -ltnp 'sport = :{port}'), or choose another: --listen {other}"
-                        )
-                    }
-                    ListenAddress::Unix(path) => {
-                        write!(
-                            f,
-                            "  help: a program answers on {}: stop it, or choose another path",
-                            path.display()
-                        )
-                    }
-                }
+                )
             }
             Self::PermissionDenied(address) => {
-                writeln!(f, "cannot listen on {address}: permission denied")?;
-                match address {
-                    ListenAddress::Tcp(_) => write!(
-                        f,
-                        "  help: ports below 1024 need a privilege: choose a higher one, or give the program CAP_NET_BIND_SERVICE"
-                    ),
-                    ListenAddress::Unix(_) => {
-                        write!(
-                            f,
-                            "  help: the folder of the socket must be writable for the user that runs the server"
-                        )
-                    }
-                }
+                write!(f, "cannot listen on {address}: permission denied")
             }
-            Self::AddressNotAvailable(address) => write!(
-                f,
-                "cannot listen on {address}: no network interface of this machine has that address\n  \
-                 help: list them with `ip address`, or listen on all: --listen 0.0.0.0:PORT"
-            ),
+            Self::AddressNotAvailable(address) => {
+                write!(
+                    f,
+                    "cannot listen on {address}: no network interface of this machine has that address"
+                )
+            }
             Self::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
             Self::AccessLog {
                 file: Some(file),
                 source,
-            } => write!(
-                f,
-                "cannot open the access log {}: {source}\n  help: its folder must exist and be writable",
-                file.display()
-            ),
+            } => {
+                write!(f, "cannot open the access log {}: {source}", file.display())
+            }
             Self::AccessLog { file: None, source } => {
                 write!(f, "cannot start the access log: {source}")
             }
             Self::Worker(source) => write!(f, "cannot start a worker: {source}"),
-            Self::WorkerPanicked => write!(
-                f,
-                "a worker ended by a panic; this is a bug, its message stands above"
-            ),
-            Self::DrainTimedOut(1) => write!(f, "the drain took too long: one connection was cut"),
+            Self::WorkerPanicked => {
+                f.write_str("a worker ended by a panic; this is a bug, its message stands above")
+            }
+            Self::DrainTimedOut(1) => {
+                f.write_str("the drain took too long: one connection was cut")
+            }
             Self::DrainTimedOut(cut) => {
                 write!(f, "the drain took too long: {cut} connections were cut")
             }
         }
+    }
+
+    /// The next step, where there is one.
+    fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::AddressInUse(ListenAddress::Tcp(tcp)) => {
+                let port = tcp.port();
+                let other = port.checked_add(1).unwrap_or(8080);
+                format!(
+                    "stop the program that has it (find it: ss -ltnp 'sport = :{port}'), or choose another: --listen {other}"
+                )
+            }
+            Self::AddressInUse(ListenAddress::Unix(path)) => {
+                format!("a program answers on {}: stop it, or choose another path", path.display())
+            }
+            Self::PermissionDenied(ListenAddress::Tcp(_)) => {
+                "ports below 1024 need a privilege: choose a higher one, or give the program CAP_NET_BIND_SERVICE".into()
+            }
+            Self::PermissionDenied(ListenAddress::Unix(_)) => {
+                "the folder of the socket must be writable for the user that runs the server".into()
+            }
+            Self::AddressNotAvailable(_) => {
+                "list them with `ip address`, or listen on all: --listen 0.0.0.0:PORT".into()
+            }
+            Self::AccessLog { file: Some(_), .. } => "its folder must exist and be writable".into(),
+            _ => return None,
+        })
     }
 }
 

@@ -89,9 +89,25 @@ impl Docroot {
         Ok(Kind::of(&self.metadata(relative)?))
     }
 
-    /// Whether a relative path still leads to the bytes that had this stamp.
-    pub(crate) fn stamp_is(&self, relative: &str, stamp: &Stamp) -> bool {
-        matches!(self.stat(relative), Ok(Kind::File(now)) if now == *stamp)
+    /// Whether a relative path still leads to the bytes that had this stamp, and still within the document root: one system call, and one
+    /// more for each folder on the way.
+    pub(crate) fn still_holds(&self, relative: &str, stamp: &Stamp) -> bool {
+        let is_same = matches!(self.stat(relative), Ok(Kind::File(now)) if now == *stamp);
+        is_same
+            && (self.symlinks == SymlinkPolicy::Follow
+                || self.passes_no_link(relative)
+                // Through a link: opening it is the one honest test of where it leads.
+                || matches!(self.open(relative), Ok(Some(open)) if open.stamp == *stamp))
+    }
+
+    /// Whether every folder on the way is a folder. One that was moved away and replaced by a link to its new place leads to the same
+    /// file as before, with the same stamp, but not within the document root any more.
+    fn passes_no_link(&self, relative: &str) -> bool {
+        relative.match_indices('/').all(|(at, _)| {
+            let folder =
+                self.with_full_path(&relative[..at], |folder| std::fs::symlink_metadata(folder));
+            folder.is_ok_and(|folder| folder.is_dir())
+        })
     }
 
     fn metadata(&self, relative: &str) -> io::Result<Metadata> {

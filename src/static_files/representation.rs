@@ -170,14 +170,14 @@ impl Representation {
             return false;
         }
         if interval.is_zero() {
-            return docroot.stamp_is(&self.path, &self.stamp);
+            return docroot.still_holds(&self.path, &self.stamp);
         }
         let now = uptime_millis();
         let fresh_for = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
         if now.saturating_sub(self.checked.load(Ordering::Relaxed)) < fresh_for {
             return true;
         }
-        let is_current = docroot.stamp_is(&self.path, &self.stamp);
+        let is_current = docroot.still_holds(&self.path, &self.stamp);
         if is_current {
             self.checked.store(now, Ordering::Relaxed);
         }

@@ -59,6 +59,7 @@ pub(crate) fn respond_with_page(
 ) -> Response<Body> {
     let status = refusal.rejection.status();
     let mut response = match page {
+        // Without validators: it is the answer to a failure, not what the path names.
         Some(page) => whole(request.0, page),
         None => built_in(request, status),
     };
@@ -94,65 +95,65 @@ fn file(
     part: Part,
     policy: Policy<'_>,
 ) -> Response<Body> {
-    let complete = selected.representation.length();
-    let media_type = &selected.original.media_type;
-    let (status, body, length, media_type, content_range) = match part {
-        Part::Whole => {
-            let length = selected.representation.content_length.clone();
-            let whole = ByteRange {
-                start: 0,
-                end: complete,
-            };
-            let body = if *method == Method::HEAD {
-                Body::empty()
-            } else {
-                single(selected, whole)
-            };
-            (StatusCode::OK, body, length, media_type.clone(), None)
-        }
-        Part::Single(part) => {
-            let length = HeaderValue::from(part.end - part.start);
-            let content_range = Some(range::content_range(part, complete));
-            (
-                StatusCode::PARTIAL_CONTENT,
-                single(selected, part),
-                length,
-                media_type.clone(),
-                content_range,
-            )
-        }
-        Part::Multiple(parts) => {
-            let plan = multipart::plan(
-                &parts,
-                complete,
-                media_type,
-                &Boundary::from_random(random()),
-            );
-            let length = HeaderValue::from(plan.content_length);
-            let multipart_type = plan.content_type.clone();
-            (
-                StatusCode::PARTIAL_CONTENT,
-                multiple(selected, plan),
-                length,
-                multipart_type,
-                None,
-            )
-        }
+    let mut response = match part {
+        Part::Whole => whole(method, selected),
+        Part::Single(part) => single_part(selected, part),
+        Part::Multiple(parts) => multiple_parts(selected, &parts),
     };
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
     let fields = response.headers_mut();
-    fields.reserve(12);
-    fields.insert(CONTENT_TYPE, media_type);
-    fields.insert(CONTENT_LENGTH, length);
-    if let Some(content_range) = content_range {
-        fields.insert(CONTENT_RANGE, content_range);
-    }
     if let Some(coding) = selected.coding.as_value() {
         fields.insert(CONTENT_ENCODING, coding);
     }
     fields.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     describe(fields, selected, tag, policy);
+    response
+}
+
+/// All of the representation, without what describes it.
+fn whole(method: &Method, selected: &Selected) -> Response<Body> {
+    let length = selected.representation.content_length.clone();
+    let body = if *method == Method::HEAD {
+        Body::empty()
+    } else {
+        let end = selected.representation.length();
+        bytes_of(selected, ByteRange { start: 0, end })
+    };
+    with_content(body, selected.original.media_type.clone(), length)
+}
+
+fn single_part(selected: &Selected, part: ByteRange) -> Response<Body> {
+    let media_type = selected.original.media_type.clone();
+    let length = HeaderValue::from(part.length());
+    let mut response = with_content(bytes_of(selected, part), media_type, length);
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    let content_range = range::content_range(part, selected.representation.length());
+    response.headers_mut().insert(CONTENT_RANGE, content_range);
+    response
+}
+
+fn multiple_parts(selected: &Selected, parts: &[ByteRange]) -> Response<Body> {
+    let complete = selected.representation.length();
+    let media_type = &selected.original.media_type;
+    let plan = multipart::plan(
+        parts,
+        complete,
+        media_type,
+        &Boundary::from_random(random()),
+    );
+    let length = HeaderValue::from(plan.content_length);
+    let media_type = plan.content_type.clone();
+    let mut response = with_content(interleaved(selected, plan), media_type, length);
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    response
+}
+
+fn with_content(body: Body, media_type: HeaderValue, length: HeaderValue) -> Response<Body> {
+    let mut response = Response::new(body);
+    let fields = response.headers_mut();
+    // As many as a usual answer has, so that the map never grows.
+    fields.reserve(12);
+    fields.insert(CONTENT_TYPE, media_type);
+    fields.insert(CONTENT_LENGTH, length);
     response
 }
 
@@ -181,7 +182,7 @@ fn cache_control(selected: &Selected, policy: Policy<'_>) -> HeaderValue {
     }
 }
 
-fn single(selected: &Selected, range: ByteRange) -> Body {
+fn bytes_of(selected: &Selected, range: ByteRange) -> Body {
     match (&selected.representation.content, &selected.open) {
         (Content::Memory(bytes), _) => Body::memory(slice(bytes, range)),
         (Content::File(_), open) => Body::parts(
@@ -194,7 +195,7 @@ fn single(selected: &Selected, range: ByteRange) -> Body {
     }
 }
 
-fn multiple(selected: &Selected, plan: Multipart) -> Body {
+fn interleaved(selected: &Selected, plan: Multipart) -> Body {
     let mut parts = Vec::with_capacity(plan.parts.len() * 2 + 1);
     for part in plan.parts {
         parts.push(BodyPart::Memory(part.head));
@@ -226,26 +227,6 @@ fn random() -> [u8; 16] {
         random[8..].copy_from_slice(&drawn.hash_one(std::thread::current().id()).to_le_bytes());
     }
     random
-}
-
-/// A page of the site as it stands, without validators: it is the answer to a failure, not what the path names.
-fn whole(method: &Method, page: &Selected) -> Response<Body> {
-    let length = page.representation.content_length.clone();
-    let whole = ByteRange {
-        start: 0,
-        end: page.representation.length(),
-    };
-    let body = if *method == Method::HEAD {
-        Body::empty()
-    } else {
-        single(page, whole)
-    };
-    let mut response = Response::new(body);
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, page.original.media_type.clone());
-    response.headers_mut().insert(CONTENT_LENGTH, length);
-    response
 }
 
 fn built_in((method, headers): (&Method, &HeaderMap), status: StatusCode) -> Response<Body> {
@@ -284,10 +265,7 @@ fn page(method: &Method, text: String, media_type: HeaderValue) -> Response<Body
     } else {
         Body::memory(text)
     };
-    let mut response = Response::new(body);
-    response.headers_mut().insert(CONTENT_TYPE, media_type);
-    response.headers_mut().insert(CONTENT_LENGTH, length);
-    response
+    with_content(body, media_type, length)
 }
 
 fn options() -> Response<Body> {

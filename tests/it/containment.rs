@@ -206,13 +206,13 @@ fn a_folder_moved_outside_is_not_found_through_a_link_to_it() {
     for settings in ["", "symlinks = \"deny\"", "[cache]\nmemory = 0\n"] {
         let docroot = Docroot::empty();
         docroot.publish("folder/page.txt", "inside\n");
+        docroot.publish("folder/deep/er/page.txt", "inside\n");
         let server = TestServer::with_docroot(docroot, settings);
         settle();
         for _ in 0..3 {
-            server
-                .get("/folder/page.txt", &[])
-                .expect(200)
-                .expect_body("inside\n");
+            for path in ["/folder/page.txt", "/folder/deep/er/page.txt"] {
+                server.get(path, &[]).expect(200).expect_body("inside\n");
+            }
         }
         std::fs::rename(
             server.docroot.path("folder"),
@@ -221,6 +221,7 @@ fn a_folder_moved_outside_is_not_found_through_a_link_to_it() {
         .unwrap();
         server.docroot.link("folder", "../outside/folder");
         server.get("/folder/page.txt", &[]).expect(404);
+        server.get("/folder/deep/er/page.txt", &[]).expect(404);
     }
 }
 

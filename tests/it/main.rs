@@ -9,6 +9,7 @@
 )]
 
 mod harness;
+mod harness_itself;
 
 mod access_log;
 mod cache_policy;

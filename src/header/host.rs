@@ -40,7 +40,7 @@ impl<'a> Host<'a> {
         Self::parse_usual(value).map_or_else(|| Self::parse_any(value), Ok)
     }
 
-    /// A name in lower case and a port or none, in one pass: nearly every request has one. `None`: look closer.
+    /// A name in lower case or an IPv4 address, and a port or none, in one pass: nearly every request has one. `None`: look closer.
     fn parse_usual(value: &'a [u8]) -> Option<Self> {
         let mut colon = value.len();
         // As if a dot had come before: the first label must not be empty either.
@@ -57,15 +57,18 @@ impl<'a> Host<'a> {
             }
             previous = byte;
         }
-        // A name that ends in a digit may be an address.
-        if colon > MAX_NAME || !(previous.is_ascii_lowercase() || previous == b'_') {
+        if colon > MAX_NAME || matches!(previous, b'.' | b'-') {
             return None;
+        }
+        let name = str::from_utf8(&value[..colon]).ok()?;
+        // A name that ends in a digit may have to be an address.
+        if previous.is_ascii_digit() {
+            name.parse::<Ipv4Addr>().ok()?;
         }
         let port = match value.get(colon + 1..) {
             None => None,
             Some(digits) => Some(usual_port(digits)?),
         };
-        let name = str::from_utf8(&value[..colon]).ok()?;
         Some(Self {
             name: Cow::Borrowed(name),
             port,

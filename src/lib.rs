@@ -39,6 +39,8 @@
 
 mod server;
 
+mod http1;
+
 mod routing;
 
 mod static_files;

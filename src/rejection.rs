@@ -22,6 +22,15 @@ impl Rejection {
         Self::new(StatusCode::BAD_REQUEST, "host-differs-from-target");
     pub(crate) const TARGET_FORM: Self = Self::new(StatusCode::BAD_REQUEST, "target-form");
     pub(crate) const FRAMING: Self = Self::new(StatusCode::BAD_REQUEST, "message-framing");
+    pub(crate) const HEAD: Self = Self::new(StatusCode::BAD_REQUEST, "malformed-head");
+    pub(crate) const LINE_END: Self = Self::new(StatusCode::BAD_REQUEST, "bare-line-feed");
+    pub(crate) const TARGET_TOO_LONG: Self = Self::new(StatusCode::URI_TOO_LONG, "target-too-long");
+    pub(crate) const FIELDS_TOO_LARGE: Self = Self::new(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "fields-too-large",
+    );
+    pub(crate) const VERSION: Self =
+        Self::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "version-unknown");
     pub(crate) const METHOD_TOO_LONG: Self = Self::new(StatusCode::BAD_REQUEST, "method-too-long");
     pub(crate) const METHOD_UNKNOWN: Self =
         Self::new(StatusCode::NOT_IMPLEMENTED, "method-unknown");

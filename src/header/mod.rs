@@ -7,6 +7,7 @@
 pub(crate) mod accept;
 pub(crate) mod accept_encoding;
 pub(crate) mod entity_tag;
+pub(crate) mod framing;
 pub(crate) mod host;
 pub(crate) mod http_date;
 pub(crate) mod media_type;

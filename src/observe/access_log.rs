@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use http::header::{HOST, REFERER, USER_AGENT};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
 
 use super::record;
 use super::writer::Writer;
@@ -103,22 +103,35 @@ impl AccessRecorder {
         )
     }
 
-    pub(crate) fn begin<B>(&self, request: &Request<B>, client: Option<IpAddr>) -> Exchange {
-        let field = |name| request.headers().get(name).cloned();
+    pub(crate) fn begin(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        version: Version,
+        fields: &HeaderMap,
+        client: Option<IpAddr>,
+    ) -> Exchange {
         Exchange {
             id: self.ids.next.fetch_add(1, Ordering::Relaxed),
             log: self.clone(),
             client,
             begun: Instant::now(),
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            version: request.version(),
-            host: field(HOST),
-            referer: field(REFERER),
-            user_agent: field(USER_AGENT),
+            method: method.clone(),
+            uri: uri.clone(),
+            version,
+            host: fields.get(HOST).cloned(),
+            referer: fields.get(REFERER).cloned(),
+            user_agent: fields.get(USER_AGENT).cloned(),
             answer: None,
             is_recorded: false,
         }
+    }
+
+    /// For what was no request: method and target are a dash.
+    pub(crate) fn begin_unreadable(&self, client: Option<IpAddr>) -> Exchange {
+        let dash = Method::from_bytes(b"-").unwrap_or_default();
+        let uri = Uri::from_static("-");
+        self.begin(&dash, &uri, Version::HTTP_11, &HeaderMap::new(), client)
     }
 }
 

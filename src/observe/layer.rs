@@ -70,7 +70,13 @@ where
             .extensions()
             .get::<ConnectInfo<SocketAddr>>()
             .map(|info| info.0.ip());
-        let mut exchange = self.log.begin(&request, client);
+        let mut exchange = self.log.begin(
+            request.method(),
+            request.uri(),
+            request.version(),
+            request.headers(),
+            client,
+        );
         let answer = self.inner.call(request);
         Box::pin(async move {
             let response = answer.await?;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 
 use super::host::HostPattern;
 use super::request;
@@ -66,6 +66,11 @@ impl Gate {
             Ok(site) => site.answer(parts).await,
             Err(response) => *response,
         }
+    }
+
+    /// The answer to what is no request.
+    pub(crate) fn refuse_unreadable(rejection: Rejection) -> Response<Body> {
+        static_files::respond_with_page((&Method::GET, &HeaderMap::new()), rejection.into(), None)
     }
 
     fn find(&self, parts: &Parts) -> Result<&Arc<Site>, Box<Response<Body>>> {

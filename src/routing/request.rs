@@ -3,6 +3,7 @@
 use http::request::Parts;
 use http::{Method, Version, header};
 
+use crate::header::framing;
 use crate::header::host::Host;
 use crate::rejection::Rejection;
 
@@ -10,7 +11,7 @@ use crate::rejection::Rejection;
 pub(super) fn check(request: &Parts) -> Result<Option<Host<'_>>, Rejection> {
     check_method(&request.method)?;
     if request.version <= Version::HTTP_11 {
-        check_framing(request)?;
+        framing::request_body(&request.headers, request.version)?;
     }
     if request.headers.contains_key(header::EXPECT)
         && !request
@@ -38,38 +39,6 @@ fn check_method(method: &Method) -> Result<(), Rejection> {
         Method::CONNECT | Method::TRACE => Err(Rejection::METHOD_NOT_ALLOWED),
         _ if method.as_str().len() > 64 => Err(Rejection::METHOD_TOO_LONG),
         _ => Err(Rejection::METHOD_UNKNOWN),
-    }
-}
-
-/// RFC 9112 §6.1: one literal `chunked`, or nothing that anybody in front of us could read in another way.
-fn check_framing(request: &Parts) -> Result<(), Rejection> {
-    if !request.headers.contains_key(header::TRANSFER_ENCODING) {
-        return Ok(());
-    }
-    let mut codings = request.headers.get_all(header::TRANSFER_ENCODING).iter();
-    let Some(coding) = codings.next() else {
-        return Ok(());
-    };
-    if codings.next().is_some() || request.headers.contains_key(header::CONTENT_LENGTH) {
-        return Err(Rejection::FRAMING);
-    }
-    let coding = coding.as_bytes().to_ascii_lowercase();
-    match coding.as_slice() {
-        b"chunked" if request.version == Version::HTTP_11 => Ok(()),
-        // A coding that we would have to undo before `chunked`.
-        _ if [
-            &b"gzip"[..],
-            b"x-gzip",
-            b"deflate",
-            b"compress",
-            b"x-compress",
-        ]
-        .iter()
-        .any(|known| coding.starts_with(known)) =>
-        {
-            Err(Rejection::TRANSFER_CODING)
-        }
-        _ => Err(Rejection::FRAMING),
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::config::Limits;
@@ -16,8 +17,8 @@ use crate::observe::counted_body::OnEnd;
 
 /// Shared by the socket, the requests and the deadline of one connection, all on one thread: the atomics are for the types.
 #[derive(Debug)]
-pub(super) struct Activity {
-    pub(super) opened: Instant,
+pub(crate) struct Activity {
+    pub(crate) opened: Instant,
     phase: AtomicU8,
     /// When the phase began, in milliseconds since the connection was opened.
     since: AtomicU64,
@@ -27,6 +28,7 @@ pub(super) struct Activity {
     written: AtomicU64,
     /// The first bytes were the preface of HTTP/2, whose frames are no heads.
     is_http2: AtomicBool,
+    is_draining: AtomicBool,
     /// Responses that were handed over whole, but may still be in a buffer.
     unflushed: Mutex<Vec<Sent>>,
 }
@@ -57,14 +59,16 @@ struct Sent {
 
 /// One request of the connection; told when its response has ended.
 #[derive(Debug)]
-pub(super) struct Serving {
+pub(crate) struct Serving {
     activity: Arc<Activity>,
     exchange: Option<Box<Exchange>>,
     written_before: u64,
+    /// Bytes of the body that the socket took, where that is known as it happens.
+    sent: u64,
 }
 
 impl Activity {
-    pub(super) fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             opened: Instant::now(),
             phase: AtomicU8::new(Phase::Idle as u8),
@@ -72,12 +76,13 @@ impl Activity {
             serving: AtomicUsize::new(0),
             written: AtomicU64::new(0),
             is_http2: AtomicBool::new(false),
+            is_draining: AtomicBool::new(false),
             unflushed: Mutex::default(),
         })
     }
 
     /// When the time of the present phase is over, counted from the opening of the connection; `None` while no deadline applies.
-    pub(super) fn due(&self, limits: &Limits) -> Option<Duration> {
+    pub(crate) fn due(&self, limits: &Limits) -> Option<Duration> {
         let allowed = match self.phase.load(Ordering::Relaxed) {
             phase if phase == Phase::Idle as u8 => {
                 // A client that was never answered anything is not keeping alive a connection.
@@ -95,18 +100,19 @@ impl Activity {
     }
 
     /// Whether a request was ever read whole.
-    pub(super) fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         self.phase.load(Ordering::Relaxed) == Phase::Serving as u8
             || self.written.load(Ordering::Relaxed) > 0
     }
 
-    pub(super) fn begin(self: &Arc<Self>, exchange: Option<Exchange>) -> Serving {
+    pub(crate) fn begin(self: &Arc<Self>, exchange: Option<Exchange>) -> Serving {
         self.serving.fetch_add(1, Ordering::Relaxed);
         self.enter(Phase::Serving);
         Serving {
             activity: Arc::clone(self),
             exchange: exchange.map(Box::new),
             written_before: self.written.load(Ordering::Relaxed),
+            sent: 0,
         }
     }
 
@@ -125,17 +131,40 @@ impl Activity {
         Duration::from_millis(since)
     }
 
-    fn has_read(&self, bytes: &[u8]) {
-        if self.phase.load(Ordering::Relaxed) != Phase::Idle as u8 {
-            return;
+    /// Bytes came.
+    pub(crate) fn has_read(&self) {
+        if self.phase.load(Ordering::Relaxed) == Phase::Idle as u8
+            && !self.is_http2.load(Ordering::Relaxed)
+        {
+            self.enter(Phase::Head);
         }
-        // No request of HTTP/1.1 begins so (RFC 9113 §3.4), and only the first bytes of a connection can be a preface.
+    }
+
+    /// No request of HTTP/1.1 begins as the preface does (RFC 9113 §3.4), and only the first bytes of a connection can be one.
+    fn look_for_preface(&self, bytes: &[u8]) {
         if self.written.load(Ordering::Relaxed) == 0 && bytes.starts_with(b"PRI ") {
             self.is_http2.store(true, Ordering::Relaxed);
         }
-        if !self.is_http2.load(Ordering::Relaxed) {
-            self.enter(Phase::Head);
-        }
+    }
+
+    pub(crate) fn has_written(&self, bytes: u64) {
+        self.written.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The present request is the last.
+    pub(crate) fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// Nothing is under way, and nothing more is to come.
+    pub(crate) fn is_idle_and_draining(&self) -> bool {
+        self.is_draining()
+            && self.written.load(Ordering::Relaxed) > 0
+            && self.phase.load(Ordering::Relaxed) == Phase::Idle as u8
     }
 
     /// The buffers are empty: whatever was handed over is with the system now.
@@ -144,7 +173,7 @@ impl Activity {
     }
 
     /// The connection is gone: what the socket did not take was never sent.
-    pub(super) fn has_closed(&self) {
+    pub(crate) fn has_closed(&self) {
         self.settle(|sent, written| {
             let taken = written.saturating_sub(sent.written_before).min(sent.bytes);
             sent.exchange.end(taken, End::Aborted);
@@ -164,7 +193,19 @@ impl Activity {
 }
 
 impl Serving {
-    pub(super) fn answered<B>(&mut self, response: &http::Response<B>) {
+    /// So much of the body has been taken by the socket.
+    pub(crate) fn sent(&mut self, bytes: u64) {
+        self.sent = bytes;
+    }
+
+    /// All of the response has been.
+    pub(crate) fn finish(&mut self) {
+        if let Some(mut exchange) = self.exchange.take() {
+            exchange.end(self.sent, End::Whole);
+        }
+    }
+
+    pub(crate) fn answered<B>(&mut self, response: &http::Response<B>) {
         if let Some(exchange) = &mut self.exchange {
             exchange.answered(response);
         }
@@ -195,6 +236,9 @@ impl OnEnd for Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.end(self.sent, End::Aborted);
+        }
         if self.activity.serving.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.activity.enter(Phase::Idle);
         }
@@ -203,11 +247,13 @@ impl Drop for Serving {
 
 /// A socket that notes its part of the activity.
 #[derive(Debug)]
-pub(super) struct Watched<S> {
-    pub(super) stream: S,
-    pub(super) activity: Arc<Activity>,
+pub(crate) struct Watched<S> {
+    pub(crate) stream: S,
+    /// What was read before it came here.
+    pub(crate) prefix: Bytes,
+    pub(crate) activity: Arc<Activity>,
     /// Only then is there anything to be told of a flush.
-    pub(super) is_logged: bool,
+    pub(crate) is_logged: bool,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -217,9 +263,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if self.prefix.is_empty() {
+            ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        } else {
+            let length = self.prefix.len().min(buffer.remaining());
+            buffer.put_slice(&self.prefix.split_to(length));
+        }
         if buffer.filled().len() > before {
-            self.activity.has_read(&buffer.filled()[before..]);
+            self.activity.look_for_preface(&buffer.filled()[before..]);
+            self.activity.has_read();
         }
         Poll::Ready(Ok(()))
     }
@@ -232,9 +284,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
-        self.activity
-            .written
-            .fetch_add(written as u64, Ordering::Relaxed);
+        self.activity.has_written(written as u64);
         Poll::Ready(Ok(written))
     }
 
@@ -244,9 +294,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, bytes))?;
-        self.activity
-            .written
-            .fetch_add(written as u64, Ordering::Relaxed);
+        self.activity.has_written(written as u64);
         Poll::Ready(Ok(written))
     }
 

@@ -24,6 +24,11 @@ pub(super) enum App {
 pub(super) trait Answer: Clone + Send + Sync + 'static {
     type Body: http_body::Body<Data = Bytes, Error: Into<axum::BoxError>> + Send + Unpin + 'static;
 
+    /// The gate, when it is one: then HTTP/1.1 is our own.
+    fn gate(&self) -> Option<&Gate> {
+        None
+    }
+
     fn answer(
         &self,
         request: Request<Incoming>,
@@ -34,6 +39,10 @@ pub(super) trait Answer: Clone + Send + Sync + 'static {
 /// The outer count of references is the worker's own, so that workers do not contend for one at every request.
 impl Answer for Arc<Arc<Gate>> {
     type Body = Body;
+
+    fn gate(&self) -> Option<&Gate> {
+        Some(self)
+    }
 
     async fn answer(&self, request: Request<Incoming>, _: Option<SocketAddr>) -> Response<Body> {
         let (parts, _) = request.into_parts();

@@ -3,11 +3,12 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
@@ -21,19 +22,13 @@ use super::app::Answer;
 use super::deadline::Deadline;
 use super::shutdown::Draining;
 use crate::config::Limits;
+use crate::http1::head::HeadLimits;
+use crate::http1::server as http1;
 use crate::observe::AccessRecorder;
 use crate::observe::counted_body::CountedBody;
 
 /// How long a new connection may take for its first request once the server drains.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
-
-/// Why a connection did not end of itself; only for the diagnostics.
-#[derive(Debug)]
-#[allow(dead_code, reason = "read through Debug")]
-enum Ended {
-    Failed(axum::BoxError),
-    TimedOut,
-}
 
 /// What the connections of a worker have in common.
 #[derive(Debug)]
@@ -60,47 +55,101 @@ impl<A: Answer> Shared<A> {
         self: Arc<Self>,
         stream: S,
         client: Option<SocketAddr>,
-        mut draining: Draining,
+        draining: Draining,
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let activity = Activity::new();
-        let is_logged = self.log.is_some();
+        let mut rest = Some((stream, Bytes::new()));
+        if let (Some(gate), Some((stream, _))) =
+            (self.app.gate(), rest.take_if(|_| self.app.gate().is_some()))
+        {
+            let worker = http1::Worker {
+                gate,
+                log: self.log.as_ref(),
+                limits: HeadLimits {
+                    size: self.limits.header_size,
+                    count: self.limits.header_count,
+                },
+            };
+            let address = client.map(|client| client.ip());
+            let mut connection = http1::Connection::new(worker, stream, &activity, address);
+            let ended = {
+                let serving = pin!(connection.serve());
+                let drain = |_: Pin<&mut _>| activity.drain();
+                self.drive(serving, drain, &activity, draining.clone())
+                    .await
+            };
+            if let Some(Ok(http1::Ended::Http2(prefix))) = ended {
+                rest = Some((connection.stream, prefix));
+            }
+        }
+        if let Some((stream, prefix)) = rest {
+            // Boxed: it is large, and most connections never get here.
+            Box::pin(self.serve_by_hyper(stream, prefix, client, &activity, draining)).await;
+        }
+        activity.has_closed();
+    }
+
+    async fn serve_by_hyper<S>(
+        self: &Arc<Self>,
+        stream: S,
+        prefix: Bytes,
+        client: Option<SocketAddr>,
+        activity: &Arc<Activity>,
+        draining: Draining,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let io = TokioIo::new(Watched {
             stream,
-            activity: Arc::clone(&activity),
-            is_logged,
+            prefix,
+            activity: Arc::clone(activity),
+            is_logged: self.log.is_some(),
         });
         let of_requests = draining.clone();
         let service = service_fn(|request: Request<Incoming>| {
             let is_last = of_requests.has_begun();
-            Arc::clone(&self).answer(request, client, &activity, is_last)
+            Arc::clone(self).answer(request, client, activity, is_last)
         });
-        let mut connection = pin!(self.protocol.serve_connection(io, service));
+        let connection = pin!(self.protocol.serve_connection(io, service));
+        let drain = |connection: Pin<&mut auto::Connection<'_, _, _, _>>| {
+            activity.drain();
+            connection.graceful_shutdown();
+        };
+        self.drive(connection, drain, activity, draining).await;
+    }
+
+    /// Polls a connection under its deadlines, and has it drain when the server does. `None` when its time was over.
+    async fn drive<C: Future>(
+        &self,
+        mut connection: Pin<&mut C>,
+        drain: impl Fn(Pin<&mut C>),
+        activity: &Activity,
+        mut draining: Draining,
+    ) -> Option<C::Output> {
         let mut begun = pin!(draining.begun());
-        let mut deadline = Deadline::new(&activity, &self.limits);
+        let mut deadline = Deadline::new(activity, &self.limits);
         let mut is_draining = false;
-        let ended = poll_fn(|context| {
+        poll_fn(|context| {
             if let Poll::Ready(ended) = connection.as_mut().poll(context) {
-                return Poll::Ready(ended.map_err(Ended::Failed));
+                return Poll::Ready(Some(ended));
             }
             if !is_draining && begun.as_mut().poll(context).is_ready() {
                 is_draining = true;
                 if activity.has_begun() {
-                    connection.as_mut().graceful_shutdown();
-                    // It may have been idle, and be closed by this.
-                    context.waker().wake_by_ref();
+                    drain(connection.as_mut());
                 } else {
                     // Accepted a moment ago: its first request may be on the way, and will be the last.
+                    activity.drain();
                     deadline.allow_first_request(FIRST_REQUEST);
                 }
+                // It may be idle, and end now.
+                context.waker().wake_by_ref();
             }
-            deadline.poll(context).map(|()| Err(Ended::TimedOut))
-        });
-        if let Err(why) = ended.await {
-            tracing::debug!(?client, ?why, "connection ended");
-        }
-        activity.has_closed();
+            deadline.poll(context).map(|()| None)
+        })
+        .await
     }
 
     fn answer(
@@ -111,10 +160,15 @@ impl<A: Answer> Shared<A> {
         is_last: bool,
     ) -> impl Future<Output = Result<Response<CountedBody<A::Body, Serving>>, Infallible>> + use<A>
     {
-        let exchange = self
-            .log
-            .as_ref()
-            .map(|log| log.begin(&request, client.map(|client| client.ip())));
+        let exchange = self.log.as_ref().map(|log| {
+            log.begin(
+                request.method(),
+                request.uri(),
+                request.version(),
+                request.headers(),
+                client.map(|client| client.ip()),
+            )
+        });
         let mut serving = activity.begin(exchange);
         async move {
             let version = request.version();

@@ -5,7 +5,7 @@
 //! 3. A connection ([`connection`]) speaks HTTP/1.1 or HTTP/2 and keeps the limits.
 //! 4. At the end ([`shutdown`]): no new connections, idle ones are closed, answers under way are finished, up to a deadline.
 
-mod activity;
+pub(crate) mod activity;
 mod app;
 mod connection;
 mod deadline;

@@ -1,0 +1,270 @@
+//! The head of a request: as strict as RFC 9112 allows, since what one recipient forgives the next one reads in another way.
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Uri, Version};
+use httparse::{EMPTY_HEADER, Error, Status};
+
+use crate::header::framing::{self, FramingError, RequestBody};
+use crate::rejection::Rejection;
+
+/// A request without its body.
+pub(crate) struct Head {
+    pub(crate) parts: Parts,
+    pub(crate) body: RequestBody,
+    /// Whether the client leaves the connection open for another request (RFC 9112 §9.3).
+    pub(crate) keeps_alive: bool,
+}
+
+/// How large a head may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeadLimits {
+    /// Bytes, the request line included.
+    pub(crate) size: usize,
+    /// Field lines.
+    pub(crate) count: usize,
+}
+
+/// Fields that need no allocation to be parsed; a head with more takes one.
+const USUAL_COUNT: usize = 64;
+
+/// Takes one head from the front of `received`; `None` when it is not there whole.
+///
+/// # Errors
+/// What the client is to be answered; nothing that follows can be trusted to be a request.
+pub(crate) fn take(received: &mut BytesMut, limits: HeadLimits) -> Result<Option<Head>, Rejection> {
+    // RFC 9112 §2.2: some clients end a body with an empty line too many.
+    while received.starts_with(b"\r\n") {
+        let _ = received.split_to(2);
+    }
+    let Some(end) = find_end(received)? else {
+        return if received.len() >= limits.size {
+            Err(too_large(received))
+        } else {
+            Ok(None)
+        };
+    };
+    if end > limits.size {
+        return Err(too_large(received));
+    }
+    let head = received.split_to(end).freeze();
+    if limits.count <= USUAL_COUNT {
+        parse(&head, &mut [EMPTY_HEADER; USUAL_COUNT], limits).map(Some)
+    } else {
+        parse(&head, &mut vec![EMPTY_HEADER; limits.count], limits).map(Some)
+    }
+}
+
+/// Where the empty line after the fields ends. On the way there every line must end in CR LF: RFC 9112 §2.2 would allow a bare LF, and
+/// whoever reads it as part of a value sees another request.
+fn find_end(received: &[u8]) -> Result<Option<usize>, Rejection> {
+    let mut line = 0;
+    for at in memchr::memchr_iter(b'\n', received) {
+        if at == 0 || received[at - 1] != b'\r' {
+            return Err(Rejection::LINE_END);
+        }
+        if at == line + 1 {
+            return Ok(Some(at + 1));
+        }
+        line = at + 1;
+    }
+    Ok(None)
+}
+
+/// The target, when the request line alone is too long (RFC 9110 §15.5.15); else the fields (RFC 6585 §5).
+fn too_large(received: &[u8]) -> Rejection {
+    let line = memchr::memchr(b'\n', received).unwrap_or(received.len());
+    if line * 2 > received.len() {
+        Rejection::TARGET_TOO_LONG
+    } else {
+        Rejection::FIELDS_TOO_LARGE
+    }
+}
+
+fn parse<'b>(
+    head: &'b Bytes,
+    fields: &mut [httparse::Header<'b>],
+    limits: HeadLimits,
+) -> Result<Head, Rejection> {
+    let fields = &mut fields[..];
+    let most = limits.count.min(fields.len());
+    let mut request = httparse::Request::new(&mut fields[..most]);
+    match request.parse(head) {
+        Ok(Status::Complete(_)) => {}
+        // The empty line is there, so nothing can be missing but sense.
+        Ok(Status::Partial) => return Err(Rejection::HEAD),
+        Err(Error::TooManyHeaders) => return Err(Rejection::FIELDS_TOO_LARGE),
+        Err(Error::Version) => return Err(Rejection::VERSION),
+        Err(_) => return Err(Rejection::HEAD),
+    }
+    let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
+    else {
+        return Err(Rejection::HEAD);
+    };
+    let mut parts = Request::new(()).into_parts().0;
+    parts.method = Method::from_bytes(method.as_bytes()).map_err(|_| Rejection::HEAD)?;
+    parts.uri = uri(&head.slice_ref(target.as_bytes()))?;
+    parts.version = if minor == 1 {
+        Version::HTTP_11
+    } else {
+        Version::HTTP_10
+    };
+    parts.headers.reserve(request.headers.len());
+    for field in &*request.headers {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Rejection::HEAD)?;
+        let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value))
+            .map_err(|_| Rejection::HEAD)?;
+        parts.headers.append(name, value);
+    }
+    let body = framing::request_body(&parts.headers, parts.version).map_err(Rejection::from)?;
+    let keeps_alive = keeps_alive(&parts);
+    Ok(Head {
+        parts,
+        body,
+        keeps_alive,
+    })
+}
+
+fn uri(target: &Bytes) -> Result<Uri, Rejection> {
+    // A fragment is never sent (RFC 9110 §7.1); the type would drop it, and so hide it from whoever matches the path.
+    if target.iter().any(|&byte| byte == b'#' || byte >= 0x80) {
+        return Err(Rejection::TARGET_FORM);
+    }
+    Uri::from_maybe_shared(target.clone()).map_err(|_| Rejection::TARGET_FORM)
+}
+
+fn keeps_alive(parts: &Parts) -> bool {
+    let is_11 = parts.version == Version::HTTP_11;
+    if !parts.headers.contains_key(CONNECTION) {
+        return is_11;
+    }
+    let names = |option: &[u8]| {
+        parts
+            .headers
+            .get_all(CONNECTION)
+            .iter()
+            .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
+            .any(|member| member.trim_ascii().eq_ignore_ascii_case(option))
+    };
+    !names(b"close") && (is_11 || names(b"keep-alive"))
+}
+
+impl From<FramingError> for Rejection {
+    fn from(error: FramingError) -> Self {
+        match error {
+            FramingError::Ambiguous => Self::FRAMING,
+            FramingError::UnknownCoding => Self::TRANSFER_CODING,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: HeadLimits = HeadLimits {
+        size: 1024,
+        count: 8,
+    };
+
+    fn take_from(bytes: &[u8]) -> Result<Option<Head>, Rejection> {
+        take(&mut BytesMut::from(bytes), LIMITS)
+    }
+
+    #[test]
+    fn a_head_is_taken_and_what_follows_it_stays() {
+        let mut received = BytesMut::from(&b"\r\nGET /a?b HTTP/1.1\r\nHost: x\r\n\r\nrest"[..]);
+        let head = take(&mut received, LIMITS).unwrap().unwrap();
+        assert_eq!(&received[..], b"rest");
+        assert_eq!(head.parts.method, Method::GET);
+        assert_eq!(head.parts.uri, "/a?b");
+        assert_eq!(head.parts.headers["host"], "x");
+        assert!(head.keeps_alive);
+        assert_eq!(head.body, RequestBody::None);
+    }
+
+    #[test]
+    fn every_split_gives_the_same_verdict() {
+        let request = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
+        for split in 0..request.len() {
+            let mut received = BytesMut::from(&request[..split]);
+            let first = take(&mut received, LIMITS).unwrap();
+            let head = first.or_else(|| {
+                received.extend_from_slice(&request[split..]);
+                take(&mut received, LIMITS).unwrap()
+            });
+            assert_eq!(head.unwrap().body, RequestBody::Length(3), "{split}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        for head in [
+            "GET / HTTP/1.1\nHost: x\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\n\n",
+            "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+            "GET / HTTP/1.1\r\n Host: x\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\r\n y\r\n\r\n",
+            "GET / HTTP/1.1\r\nA: b\rc\r\n\r\n",
+            "GET / HTTP/1.1\r\nA: b\0c\r\n\r\n",
+            "GET / HTTP/1.1\r\n: x\r\n\r\n",
+            "GET /#f HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
+            "GET /\r\nHost: x\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5, 5\r\n\r\n",
+            "\r\n\r\n \r\n\r\n",
+        ] {
+            let verdict = take_from(head.as_bytes()).map(|head| head.is_some());
+            assert_eq!(
+                verdict.map_err(|rejection| rejection.status()),
+                Err(http::StatusCode::BAD_REQUEST),
+                "{head:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn limits_are_kept_before_the_head_is_whole() {
+        let line = format!("GET /{} HTTP/1.1\r\n", "x".repeat(2000));
+        assert_eq!(
+            take_from(line.as_bytes()).err(),
+            Some(Rejection::TARGET_TOO_LONG)
+        );
+        let fields = format!("GET / HTTP/1.1\r\nA: {}", "x".repeat(2000));
+        assert_eq!(
+            take_from(fields.as_bytes()).err(),
+            Some(Rejection::FIELDS_TOO_LARGE)
+        );
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(9));
+        assert_eq!(
+            take_from(many.as_bytes()).err(),
+            Some(Rejection::FIELDS_TOO_LARGE)
+        );
+        let enough = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(8));
+        assert!(take_from(enough.as_bytes()).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_connection_is_kept_as_both_sides_say() {
+        for (head, keeps) in [
+            ("GET / HTTP/1.1\r\n\r\n", true),
+            ("GET / HTTP/1.1\r\nConnection: close\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nConnection: x, Close\r\n\r\n", false),
+            ("GET / HTTP/1.0\r\n\r\n", false),
+            ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true),
+            (
+                "GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n",
+                false,
+            ),
+        ] {
+            assert_eq!(
+                take_from(head.as_bytes()).unwrap().unwrap().keeps_alive,
+                keeps,
+                "{head:?}"
+            );
+        }
+    }
+}

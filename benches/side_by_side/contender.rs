@@ -76,10 +76,11 @@ impl Kind {
             .output()
             .map(|output| [output.stdout, output.stderr].concat())
             .unwrap_or_default();
-        String::from_utf8_lossy(&output)
-            .lines()
-            .next()
-            .unwrap_or("unknown")
+        let said = String::from_utf8_lossy(&output);
+        let line = said.lines().next().unwrap_or("unknown");
+        line.trim_start_matches("nginx version: nginx/")
+            .trim_start_matches("Version:")
+            .trim()
             .to_owned()
     }
 }
@@ -94,7 +95,8 @@ impl Contender {
     pub(crate) fn command(self, root: &DocumentRoot, port: u16) -> Result<Vec<String>> {
         let folder = root.scratch().join(format!("{}-{port}", self.kind.name()));
         fs::create_dir_all(&folder)?;
-        let file = folder.join("configuration");
+        // static-web-server insists on the ending, the others do not mind it.
+        let file = folder.join("configuration.toml");
         let served = root.path().display().to_string();
         let (configuration, file_text) = (
             file.display().to_string(),

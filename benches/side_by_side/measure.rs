@@ -34,15 +34,27 @@ struct Ready {
     checked: Checked,
 }
 
+impl Ready {
+    fn start(
+        case: &Case,
+        contender: Contender,
+        options: &Options,
+        root: &DocumentRoot,
+    ) -> Result<Self> {
+        let running = Running::start(contender, options, root)?;
+        let checked = check::answers(case, &running, root)?;
+        Ok(Self { running, checked })
+    }
+}
+
 /// Starts the servers of a case, checks them, and measures each in turn.
 pub(crate) fn case(case: &Case, options: &Options, root: &DocumentRoot) -> Result<Vec<Part>> {
     let mut servers = Vec::new();
     for contender in case.contenders(&options.servers) {
-        let running = Running::start(contender, options, root)?;
-        let checked = check::answers(case, &running, root).map_err(|error| error.to_string());
+        let ready = Ready::start(case, contender, options, root);
         servers.push((
             contender,
-            checked.map(|checked| Ready { running, checked }),
+            ready.map_err(|error| error.to_string()),
             Vec::new(),
         ));
     }

@@ -137,19 +137,17 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Asked first: nginx ends its workers itself, and they would outlive a master that is killed.
-        let asked = Command::new("kill")
-            .arg("-TERM")
-            .arg(self.child.id().to_string())
-            .status();
+        let is_running = |child: &mut Child| matches!(child.try_wait(), Ok(None));
+        if is_running(&mut self.child) {
+            // Asked first: nginx ends its workers itself, and they would outlive a master that is killed.
+            let id = self.child.id().to_string();
+            let _ = Command::new("kill").args(["-TERM", &id]).status();
+        }
         let deadline = Instant::now() + PATIENCE;
-        while asked.is_ok()
-            && Instant::now() < deadline
-            && matches!(self.child.try_wait(), Ok(None))
-        {
+        while is_running(&mut self.child) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }
-        if matches!(self.child.try_wait(), Ok(None)) {
+        if is_running(&mut self.child) {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }

@@ -75,9 +75,11 @@ fn check_framing(request: &Parts) -> Result<(), Rejection> {
 
 /// RFC 9112 §3.2: exactly one Host in HTTP/1.1; RFC 9113 §8.3.1: `:authority` and Host agree.
 fn host(request: &Parts) -> Result<Option<Host<'_>>, Rejection> {
-    let mut fields = request.headers.get_all(header::HOST).iter();
-    let field = fields.next();
-    if fields.next().is_some() {
+    let headers = &request.headers;
+    let field = headers.get(header::HOST);
+    // Only when some field is repeated at all can it be this one.
+    let may_repeat = headers.len() > headers.keys_len();
+    if may_repeat && headers.get_all(header::HOST).iter().nth(1).is_some() {
         return Err(Rejection::HOST_REPEATED);
     }
     let field = field

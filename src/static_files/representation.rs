@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
@@ -40,6 +40,8 @@ pub(crate) struct Representation {
     pub(crate) sidecars: SidecarNotes,
     /// Of a sidecar: whether it decodes to the file beside it, as that was with this stamp.
     pub(crate) verified: OnceCell<(Stamp, bool)>,
+    /// The fields of a 200 answer with the whole file as it is, once they were put together; and whether they say that it is negotiable.
+    pub(crate) answer: OnceLock<(bool, HeaderMap)>,
     entity_tag: EntityTag,
     /// Until then the tag is sent as a weak one.
     weak_until: Option<SystemTime>,
@@ -127,6 +129,7 @@ impl Representation {
             fingerprinted: cache_policy::is_fingerprinted(name),
             sidecars: SidecarNotes::default(),
             verified: OnceCell::new(),
+            answer: OnceLock::new(),
             entity_tag,
             weak_until: None,
             last_modified: stamp.modified().map(LastModified::new),
@@ -148,6 +151,15 @@ impl Representation {
         let last = self.last_modified.as_ref()?;
         let is_sendable = !last.is_early || last.time <= SystemTime::now();
         is_sendable.then_some((last.time, &last.value))
+    }
+
+    /// Whether the values that describe the file stay as they are for as long as it does.
+    pub(crate) fn is_steady(&self) -> bool {
+        self.weak_until.is_none()
+            && self
+                .last_modified
+                .as_ref()
+                .is_none_or(|last| !last.is_early)
     }
 
     pub(crate) fn length(&self) -> u64 {

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use http::HeaderMap;
+use http::header::ACCEPT_ENCODING;
 
 use super::Files;
 use super::cache::Found;
@@ -27,6 +28,9 @@ impl Files {
                 negotiable: false,
                 ..Selected::identity(file)
             };
+        }
+        if file.negotiable && !headers.contains_key(ACCEPT_ENCODING) {
+            return Selected::identity(file);
         }
         let mut offered = self.sidecars_of(&file);
         let negotiable = file.negotiable || !offered.is_empty();

@@ -352,3 +352,10 @@ fn fixed_responses_and_redirects_keep_the_connection() {
     }
     client.finish();
 }
+
+#[test]
+fn a_rule_written_with_escapes_is_refused_not_passed_by() {
+    // CVE-2026-27587: such a rule would never hold for the decoded path.
+    let text = "[[site]]\n[[site.route]]\npath = \"/adm%69n/\"\nrespond = \"no\"\nstatus = 403\n";
+    assert!(daemun::Config::parse(text, std::path::Path::new("test.toml")).is_err());
+}

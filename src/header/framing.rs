@@ -35,8 +35,8 @@ pub(crate) fn request_body(
         return Ok(RequestBody::None);
     }
     let mut lines = headers.get_all(CONTENT_LENGTH).iter();
-    match (lines.next().map(|line| line.as_bytes()), lines.next()) {
-        (Some(digits), None) => match parse_length(digits) {
+    match (lines.next(), lines.next()) {
+        (Some(digits), None) => match parse_length(digits.as_bytes()) {
             None => Err(FramingError::Ambiguous),
             Some(0) => Ok(RequestBody::None),
             Some(length) => Ok(RequestBody::Length(length)),

@@ -1,10 +1,12 @@
 //! The head of a request: as strict as RFC 9112 allows, since what one recipient forgives the next one reads in another way.
 
+use std::mem::MaybeUninit;
+
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Uri, Version};
-use httparse::{EMPTY_HEADER, Error, Status};
+use httparse::{Error, Status};
 
 use crate::header::framing::{self, FramingError, RequestBody};
 use crate::rejection::Rejection;
@@ -27,7 +29,7 @@ pub(crate) struct HeadLimits {
 }
 
 /// Fields that need no allocation to be parsed; a head with more takes one.
-const USUAL_COUNT: usize = 64;
+const USUAL_COUNT: usize = 100;
 
 /// Takes one head from the front of `received`; `None` when it is not there whole.
 ///
@@ -50,9 +52,19 @@ pub(crate) fn take(received: &mut BytesMut, limits: HeadLimits) -> Result<Option
     }
     let head = received.split_to(end).freeze();
     if limits.count <= USUAL_COUNT {
-        parse(&head, &mut [EMPTY_HEADER; USUAL_COUNT], limits).map(Some)
+        parse(
+            &head,
+            &mut [const { MaybeUninit::uninit() }; USUAL_COUNT],
+            limits,
+        )
+        .map(Some)
     } else {
-        parse(&head, &mut vec![EMPTY_HEADER; limits.count], limits).map(Some)
+        parse(
+            &head,
+            &mut vec![MaybeUninit::uninit(); limits.count],
+            limits,
+        )
+        .map(Some)
     }
 }
 
@@ -84,19 +96,17 @@ fn too_large(received: &[u8]) -> Rejection {
 
 fn parse<'b>(
     head: &'b Bytes,
-    fields: &mut [httparse::Header<'b>],
+    fields: &mut [MaybeUninit<httparse::Header<'b>>],
     limits: HeadLimits,
 ) -> Result<Head, Rejection> {
-    let fields = &mut fields[..];
     let most = limits.count.min(fields.len());
-    let mut request = httparse::Request::new(&mut fields[..most]);
-    match request.parse(head) {
+    let mut request = httparse::Request::new(&mut []);
+    match request.parse_with_uninit_headers(head, &mut fields[..most]) {
         Ok(Status::Complete(_)) => {}
-        // The empty line is there, so nothing can be missing but sense.
-        Ok(Status::Partial) => return Err(Rejection::HEAD),
         Err(Error::TooManyHeaders) => return Err(Rejection::FIELDS_TOO_LARGE),
-        Err(Error::Version) => return Err(Rejection::VERSION),
-        Err(_) => return Err(Rejection::HEAD),
+        Err(Error::Version) if names_version(head) => return Err(Rejection::VERSION),
+        // The empty line is there, so a partial head lacks nothing but sense.
+        Ok(Status::Partial) | Err(_) => return Err(Rejection::HEAD),
     }
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
     else {
@@ -124,6 +134,16 @@ fn parse<'b>(
         body,
         keeps_alive,
     })
+}
+
+/// Whether the request line is one, but for a version that is not ours (RFC 9112 §2.3).
+fn names_version(head: &[u8]) -> bool {
+    let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
+    let mut words = line.split(|&byte| byte == b' ').skip(2);
+    let (version, more) = (words.next(), words.next());
+    more.is_none()
+        && matches!(version, Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor])
+            if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
 fn uri(target: &Bytes) -> Result<Uri, Rejection> {
@@ -224,6 +244,20 @@ mod tests {
                 "{head:?}"
             );
         }
+    }
+
+    #[test]
+    fn another_version_is_told_from_nonsense() {
+        let status = |head: &str| {
+            take_from(head.as_bytes())
+                .err()
+                .map(|rejection| rejection.status().as_u16())
+        };
+        assert_eq!(status("GET / HTTP/2.0\r\n\r\n"), Some(505));
+        assert_eq!(status("GET / HTTP/1.2\r\n\r\n"), Some(505));
+        assert_eq!(status("GET / http/1.1\r\n\r\n"), Some(400));
+        assert_eq!(status("GET /a b HTTP/1.1\r\n\r\n"), Some(400));
+        assert_eq!(status("GET / HTTP/11\r\n\r\n"), Some(400));
     }
 
     #[test]

@@ -201,7 +201,9 @@ impl<'w, S: AsyncRead + AsyncWrite + Unpin> Connection<'w, S> {
     ) -> io::Result<()> {
         let (parts, mut body) = response.into_parts();
         let length = body.size_hint().exact().unwrap_or_default();
-        let mut head = Vec::with_capacity(512);
+        let joined = usize::try_from(length).unwrap_or(usize::MAX);
+        let joined = if joined <= JOINED { joined } else { 0 };
+        let mut head = Vec::with_capacity(512 + joined);
         response::write_head(&mut head, parts.status, &parts.headers, length, persistence);
         let before = self.written + head.len() as u64;
         let mut left = length;

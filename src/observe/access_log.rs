@@ -119,7 +119,11 @@ impl AccessRecorder {
             method: method.clone(),
             uri: uri.clone(),
             version,
-            host: fields.get(HOST).cloned(),
+            // RFC 9112 §3.2.2, RFC 9113 §8.3.1: what the target names counts.
+            host: match uri.authority() {
+                Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+                None => fields.get(HOST).cloned(),
+            },
             referer: fields.get(REFERER).cloned(),
             user_agent: fields.get(USER_AGENT).cloned(),
             answer: None,

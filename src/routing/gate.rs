@@ -150,6 +150,11 @@ impl<B: Send + 'static> tower_service::Service<Request<B>> for GateService {
         let gate = Arc::clone(&self.0);
         // Nothing of the request's body is used, and a body need not be Sync: leave it behind.
         let (parts, _) = request.into_parts();
-        Box::pin(async move { Ok(gate.answer(&parts).await) })
+        Box::pin(async move {
+            match request::check_framing(&parts) {
+                Ok(()) => Ok(gate.answer(&parts).await),
+                Err(rejection) => Ok(*refuse(&parts, rejection)),
+            }
+        })
     }
 }

@@ -10,9 +10,6 @@ use crate::rejection::Rejection;
 /// A sound request names its host, but for HTTP/1.0, where none means the default site.
 pub(super) fn check(request: &Parts) -> Result<Option<Host<'_>>, Rejection> {
     check_method(&request.method)?;
-    if request.version <= Version::HTTP_11 {
-        framing::request_body(&request.headers, request.version)?;
-    }
     if request.headers.contains_key(header::EXPECT)
         && !request
             .headers
@@ -23,6 +20,14 @@ pub(super) fn check(request: &Parts) -> Result<Option<Host<'_>>, Rejection> {
         return Err(Rejection::EXPECTATION);
     }
     host(request)
+}
+
+/// For a request whose head somebody else has read: hyper takes a length beside `chunked`.
+pub(super) fn check_framing(request: &Parts) -> Result<(), Rejection> {
+    if request.version <= Version::HTTP_11 {
+        framing::request_body(&request.headers, request.version)?;
+    }
+    Ok(())
 }
 
 /// RFC 9110 §9.1: 501 for a method that nothing here knows, 405 for one that is known and never allowed.

@@ -151,7 +151,7 @@ impl Cache {
             return Ok(Representation::streamed(path, &Arc::new(open), media_type));
         }
         let path = path.to_owned();
-        tokio::task::spawn_blocking(move || Representation::read(&path, open, media_type)).await?
+        tokio::task::spawn_blocking(move || Representation::read(&path, &open, media_type)).await?
     }
 }
 

@@ -265,6 +265,10 @@ impl Stamp {
         }
     }
 
+    pub(crate) fn with_size(self, size: u64) -> Self {
+        Self { size, ..self }
+    }
+
     /// When the content last changed; `None` before 1970.
     pub(crate) fn modified(&self) -> Option<SystemTime> {
         time(self.modified)

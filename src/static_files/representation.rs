@@ -75,27 +75,25 @@ pub(crate) struct SidecarNotes(AtomicU64);
 
 impl Representation {
     /// Reads and hashes a file; slow, so not for a worker.
-    pub(crate) fn read(
-        path: &str,
-        mut open: OpenFile,
-        media_type: HeaderValue,
-    ) -> io::Result<Self> {
+    pub(crate) fn read(path: &str, open: &OpenFile, media_type: HeaderValue) -> io::Result<Self> {
+        /// A file that is written to without pause (a log) is taken as it was read, and read again at the next request.
+        const TRIES: u32 = 4;
+        let mut tries = 0;
         loop {
-            let bytes = read_whole(&open.file, open.stamp.size)?;
-            let after = open.stamp_now()?;
-            if after == open.stamp && bytes.len() as u64 == after.size {
+            let before = open.stamp_now()?;
+            let bytes = read_whole(&open.file, before.size)?;
+            tries += 1;
+            let is_quiet = open.stamp_now()? == before && bytes.len() as u64 == before.size;
+            if is_quiet || tries == TRIES {
+                let stamp = before.with_size(bytes.len() as u64);
                 let entity_tag = EntityTag::strong(&content_tag(&bytes));
-                return Ok(Self::new(
-                    path,
-                    open.stamp,
-                    Content::Memory(bytes),
-                    entity_tag,
-                    media_type,
-                ));
+                let content = Content::Memory(bytes);
+                let mut made = Self::new(path, stamp, content, entity_tag, media_type);
+                made.is_settled &= is_quiet;
+                return Ok(made);
             }
-            // Written to while it was read: what was read may be a mixture. Begin again, for as long as that goes on.
+            // What was read may be a mixture of two states.
             std::thread::sleep(Duration::from_millis(1));
-            open.stamp = after;
             io::Seek::rewind(&mut &open.file)?;
         }
     }
@@ -279,12 +277,11 @@ impl SidecarNotes {
     }
 }
 
-/// Reads to the end of the file, which should be after `size` bytes.
+/// Reads `size` bytes, or fewer when the file has become shorter.
 fn read_whole(file: &File, size: u64) -> io::Result<Bytes> {
     let capacity = usize::try_from(size).map_err(io::Error::other)?;
-    // One byte more: the read that meets the end of the file then needs no larger buffer.
-    let mut bytes = Vec::with_capacity(capacity + 1);
-    file.take(size + 1).read_to_end(&mut bytes)?;
+    let mut bytes = Vec::with_capacity(capacity);
+    file.take(size).read_to_end(&mut bytes)?;
     bytes.shrink_to_fit();
     Ok(Bytes::from(bytes))
 }

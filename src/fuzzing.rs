@@ -3,6 +3,7 @@
 
 #![allow(clippy::missing_panics_doc, reason = "panics are the answer")]
 
+use bytes::BytesMut;
 use http::header::{ACCEPT_ENCODING, IF_NONE_MATCH, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -10,6 +11,7 @@ use crate::header::accept_encoding::{CodingSet, ContentCoding, negotiate};
 use crate::header::entity_tag::{EntityTag, EntityTagList};
 use crate::header::host::Host;
 use crate::header::range::{ByteRange, RangeSet, resolve};
+use crate::http1::head::{self, HeadLimits};
 use crate::static_files::path::RelativePath;
 
 /// A path is inside the docroot, made of names, and decoded exactly once.
@@ -54,6 +56,45 @@ pub fn path(input: &[u8]) {
             path.file_name()
                 .is_some_and(|name| name.len() > extension.len() + 1 && name.ends_with(extension))
         );
+    }
+}
+
+/// The head of a request is read alike however it arrives: in one piece, or in two that the first byte splits.
+pub fn head(input: &[u8]) {
+    let limits = HeadLimits {
+        size: 512,
+        count: 16,
+    };
+    let Some((&place, request)) = input.split_first() else {
+        return;
+    };
+    let verdict = |received: &mut BytesMut| {
+        head::take(received, limits).map(|head| {
+            head.map(|head| {
+                assert!(head.parts.headers.len() <= limits.count, "too many fields");
+                let fields: Vec<_> = head.parts.headers.into_iter().collect();
+                (head.parts.method, head.parts.uri, fields, head.body)
+            })
+        })
+    };
+    let mut whole = BytesMut::from(request);
+    let at_once = verdict(&mut whole);
+
+    let split = usize::from(place).min(request.len());
+    let mut pieces = BytesMut::from(&request[..split]);
+    let in_pieces = match verdict(&mut pieces) {
+        Ok(None) => {
+            pieces.extend_from_slice(&request[split..]);
+            verdict(&mut pieces)
+        }
+        early => {
+            pieces.extend_from_slice(&request[split..]);
+            early
+        }
+    };
+    assert_eq!(at_once, in_pieces, "another verdict");
+    if at_once.is_ok() {
+        assert_eq!(whole, pieces, "another rest");
     }
 }
 
@@ -255,6 +296,14 @@ mod tests {
             value in like(r"((gzip|x-gzip|BR|br|zstd|identity|\*|foo)( ?; ?[qQ]=(0|1|0\.[0-9]{0,4}|1\.0{0,3}|2))?[, \n]{1,2}){0,6}"),
         ) {
             super::accept_encoding(&[&[offered][..], &value].concat());
+        }
+
+        #[test]
+        fn head(
+            place in any::<u8>(),
+            request in like(r"(\r\n)?(GET|POST|x) (/[a-z#]{0,3}|\*) HTTP/1\.[019](\r\n|\n)(([A-Za-z-]{1,9}|Host|Content-Length|Transfer-Encoding|Connection):? ?([a-z0-9,]{0,5}|chunked|close|\x00|\r)(\r\n|\r\n|\n|\r\n )){0,4}\r\n[a-z]{0,9}"),
+        ) {
+            super::head(&[&[place][..], &request].concat());
         }
 
         #[test]

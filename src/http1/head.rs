@@ -40,16 +40,15 @@ pub(crate) fn take(received: &mut BytesMut, limits: HeadLimits) -> Result<Option
     while received.starts_with(b"\r\n") {
         let _ = received.split_to(2);
     }
-    let Some(end) = find_end(received)? else {
-        return if received.len() >= limits.size {
-            Err(too_large(received))
-        } else {
+    // Nothing beyond the limit is looked at, so the verdict is the same however the bytes come.
+    let looked_at = &received[..received.len().min(limits.size)];
+    let Some(end) = find_end(looked_at)? else {
+        return if looked_at.len() < limits.size {
             Ok(None)
+        } else {
+            Err(too_large(looked_at))
         };
     };
-    if end > limits.size {
-        return Err(too_large(received));
-    }
     let head = received.split_to(end).freeze();
     if limits.count <= USUAL_COUNT {
         parse(
@@ -86,11 +85,9 @@ fn find_end(received: &[u8]) -> Result<Option<usize>, Rejection> {
 
 /// The target, when the request line alone is too long (RFC 9110 §15.5.15); else the fields (RFC 6585 §5).
 fn too_large(received: &[u8]) -> Rejection {
-    let line = memchr::memchr(b'\n', received).unwrap_or(received.len());
-    if line * 2 > received.len() {
-        Rejection::TARGET_TOO_LONG
-    } else {
-        Rejection::FIELDS_TOO_LARGE
+    match memchr::memchr(b'\n', received) {
+        None => Rejection::TARGET_TOO_LONG,
+        Some(_) => Rejection::FIELDS_TOO_LARGE,
     }
 }
 

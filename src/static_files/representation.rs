@@ -40,8 +40,10 @@ pub(crate) struct Representation {
     pub(crate) sidecars: SidecarNotes,
     /// Of a sidecar: whether it decodes to the file beside it, as that was with this stamp.
     pub(crate) verified: OnceCell<(Stamp, bool)>,
-    /// The fields of a 200 answer with the whole file as it is, once they were put together; and whether they say that it is negotiable.
-    pub(crate) answer: OnceLock<(bool, HeaderMap)>,
+    /// The fields of a 200 answer with the whole file as it is.
+    pub(crate) answer: ReadyMade,
+    /// The same of a 304 answer.
+    pub(crate) not_modified: ReadyMade,
     entity_tag: EntityTag,
     /// Until then the tag is sent as a weak one.
     weak_until: Option<SystemTime>,
@@ -51,6 +53,9 @@ pub(crate) struct Representation {
     /// When the stamp was last compared, in milliseconds since the first use (only kept with a revalidation interval).
     checked: AtomicU64,
 }
+
+/// Fields that were put together once; and whether they say that the file is negotiable.
+pub(crate) type ReadyMade = OnceLock<(bool, HeaderMap)>;
 
 /// Where the bytes are.
 #[derive(Debug)]
@@ -128,6 +133,7 @@ impl Representation {
             sidecars: SidecarNotes::default(),
             verified: OnceCell::new(),
             answer: OnceLock::new(),
+            not_modified: OnceLock::new(),
             entity_tag,
             weak_until: None,
             last_modified: stamp.modified().map(LastModified::new),

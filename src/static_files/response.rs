@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use super::body::{Body, Part as BodyPart};
 use super::listing;
 use super::outcome::{self, Outcome, Part, Refusal, Selected};
-use super::representation::Content;
+use super::representation::{Content, ReadyMade};
 use crate::header::accept;
 use crate::header::accept_encoding::ContentCoding;
 use crate::header::entity_tag::EntityTag;
@@ -33,15 +33,10 @@ pub(crate) fn respond(
     outcome: Outcome,
     policy: Policy<'_>,
 ) -> Result<Response<Body>, Refusal> {
-    let is_file = matches!(outcome, Outcome::File(..));
+    let is_file = matches!(outcome, Outcome::File(..) | Outcome::NotModified(..));
     let mut response = match outcome {
         Outcome::File(selected, tag, part) => file(method, &selected, &tag, part, policy),
-        Outcome::NotModified(selected, tag) => {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            describe(response.headers_mut(), &selected, &tag, policy);
-            response
-        }
+        Outcome::NotModified(selected, tag) => not_modified(&selected, &tag, policy),
         Outcome::Redirect(location) => redirect(location, StatusCode::MOVED_PERMANENTLY),
         Outcome::Listing { body, media_type } => list(method, body, media_type),
         Outcome::Options => options(),
@@ -98,10 +93,13 @@ fn file(
     part: Part,
     policy: Policy<'_>,
 ) -> Response<Body> {
-    if let (Part::Whole, Some(response)) = (&part, ready_made(method, selected, policy)) {
+    let is_whole = matches!(part, Part::Whole);
+    if is_whole && let Some(fields) = ready_made(&selected.representation.answer, selected, policy)
+    {
+        let mut response = Response::new(whole_body(method, selected));
+        *response.headers_mut() = fields;
         return response;
     }
-    let is_whole = matches!(part, Part::Whole);
     let mut response = match part {
         Part::Whole => whole(method, selected),
         Part::Single(part) => single_part(selected, part),
@@ -112,12 +110,23 @@ fn file(
         fields.insert(CONTENT_ENCODING, coding);
     }
     fields.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    fields.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     describe(fields, selected, tag, policy);
-    if is_whole && is_plain(selected) && selected.representation.is_steady() {
-        let made = (selected.negotiable, fields.clone());
-        // Somebody else may have been faster, with the same fields.
-        let _ = selected.representation.answer.set(made);
+    if is_whole {
+        keep(&selected.representation.answer, selected, fields);
+    }
+    response
+}
+
+fn not_modified(selected: &Selected, tag: &EntityTag, policy: Policy<'_>) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    let ready = &selected.representation.not_modified;
+    let fields = response.headers_mut();
+    if let Some(made) = ready_made(ready, selected, policy) {
+        *fields = made;
+    } else {
+        describe(fields, selected, tag, policy);
+        keep(ready, selected, fields);
     }
     response
 }
@@ -128,17 +137,22 @@ fn is_plain(selected: &Selected) -> bool {
 }
 
 /// Copying fields that were put together before is several times faster than putting them together.
-fn ready_made(method: &Method, selected: &Selected, policy: Policy<'_>) -> Option<Response<Body>> {
-    let (negotiable, fields) = selected.representation.answer.get()?;
+fn ready_made(ready: &ReadyMade, selected: &Selected, policy: Policy<'_>) -> Option<HeaderMap> {
+    let (negotiable, fields) = ready.get()?;
     if !is_plain(selected) || *negotiable != selected.negotiable {
         return None;
     }
-    let mut response = Response::new(whole_body(method, selected));
-    *response.headers_mut() = fields.clone();
+    let mut fields = fields.clone();
     // They may have been put together for another route.
-    let cache_control = cache_control(selected, policy);
-    response.headers_mut().insert(CACHE_CONTROL, cache_control);
-    Some(response)
+    fields.insert(CACHE_CONTROL, cache_control(selected, policy));
+    Some(fields)
+}
+
+fn keep(ready: &ReadyMade, selected: &Selected, fields: &HeaderMap) {
+    if is_plain(selected) && selected.representation.is_steady() {
+        // Somebody else may have been faster, with the same fields.
+        let _ = ready.set((selected.negotiable, fields.clone()));
+    }
 }
 
 /// All of the representation, without what describes it.
@@ -194,6 +208,7 @@ fn with_content(body: Body, media_type: HeaderValue, length: HeaderValue) -> Res
 
 /// The fields that a 304 has in common with the 200 that it stands for (RFC 9110 §15.4.5).
 fn describe(fields: &mut HeaderMap, selected: &Selected, tag: &EntityTag, policy: Policy<'_>) {
+    fields.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     fields.insert(ETAG, tag.as_value().clone());
     if let Some((_, last_modified)) = selected.original.last_modified() {
         fields.insert(LAST_MODIFIED, last_modified.clone());

@@ -22,12 +22,13 @@
 //!
 //! The modules stand in the order in which a request meets them.
 //!
-//! 1. `server`: a worker accepts the connection and reads requests from it, within limits of time and size.
-//! 2. `routing`: the request must be sound, its host picks the site, its path the route.
-//! 3. `static_files`: the path becomes a file beneath the document root (or a redirect, a listing, a refusal); the file's best coding
+//! 1. `server`: a worker accepts the connection, which is served within limits of time and size.
+//! 2. `http1`: its bytes become requests, or are refused, and answers become bytes (HTTP/2 is hyper's).
+//! 3. `routing`: the request must be sound, its host picks the site, its path the route.
+//! 4. `static_files`: the path becomes a file beneath the document root (or a redirect, a listing, a refusal); the file's best coding
 //!    is chosen; preconditions and ranges are judged; the response is put together, mostly from values made before.
-//! 4. `transform`: the cache policy by what came out, and the page for an error.
-//! 5. `observe`: the access log hears of it when the last byte has left, or never will.
+//! 5. `transform`: the cache policy by what came out, and the page for an error.
+//! 6. `observe`: the access log hears of it when the last byte has left, or never will.
 //!
 //! `header` holds the rules of RFC 9110 to 9112 that all of them share: pure functions on values. `config` builds the rest: TOML
 //! text, as written, then resolved.
@@ -63,3 +64,8 @@ pub use server::{Listener, ServeError, Server, router};
 pub use static_files::body::Body;
 pub use static_files::service::StaticFiles;
 pub use static_files::settings::SymlinkPolicy;
+
+/// The README's examples are tested as documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -26,6 +26,16 @@ fn only_line<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a Header
     lines.next().is_none().then_some(line)
 }
 
+/// Writes fields as they are sent (RFC 9112 §5): a line each.
+pub(crate) fn field_lines(out: &mut Vec<u8>, fields: &HeaderMap) {
+    for (name, value) in fields {
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
 /// The members of a comma-separated list whose members hold no quoted text, without the white space around them; empty
 /// members are skipped, as a recipient must (RFC 9110 §5.6.1.2).
 fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {

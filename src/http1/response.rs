@@ -26,10 +26,11 @@ impl Connection {
     }
 }
 
-/// Writes status line, fields and empty line. `length` is that of the body, for an answer that does not say it itself.
+/// Writes status line, fields and empty line. `ready_lines` are fields that were written before; `length` is that of the body, for an answer that does not say it itself.
 pub(super) fn write_head(
     out: &mut Vec<u8>,
     status: StatusCode,
+    ready_lines: Option<&[u8]>,
     fields: &HeaderMap,
     length: u64,
     connection: Connection,
@@ -39,7 +40,9 @@ pub(super) fn write_head(
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
-    let mut has_length = false;
+    // Ready lines tell the length of what they describe, if it has one.
+    let mut has_length = ready_lines.is_some();
+    out.extend_from_slice(ready_lines.unwrap_or_default());
     let mut has_date = false;
     for (name, value) in fields {
         // The connection is this module's to speak of (RFC 9110 §7.6.1).
@@ -100,7 +103,7 @@ mod tests {
         fields.insert(DATE, HeaderValue::from_static("now"));
         fields.insert(CONNECTION, HeaderValue::from_static("close"));
         let mut out = Vec::new();
-        write_head(&mut out, StatusCode::OK, &fields, 3, Connection::Open);
+        write_head(&mut out, StatusCode::OK, None, &fields, 3, Connection::Open);
         assert_eq!(
             out,
             b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ndate: now\r\n\r\n"
@@ -112,7 +115,14 @@ mod tests {
         for (status, length) in [(200, true), (404, true), (204, false), (304, false)] {
             let mut out = Vec::new();
             let status = StatusCode::from_u16(status).unwrap();
-            write_head(&mut out, status, &HeaderMap::new(), 0, Connection::Close);
+            write_head(
+                &mut out,
+                status,
+                None,
+                &HeaderMap::new(),
+                0,
+                Connection::Close,
+            );
             let head = String::from_utf8(out).unwrap();
             assert!(head.contains("\r\ndate: "), "{head}");
             assert_eq!(head.contains("\r\ncontent-length: 0\r\n"), length, "{head}");

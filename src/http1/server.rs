@@ -147,7 +147,7 @@ impl<'w, S: AsyncRead + AsyncWrite + Unpin> Connection<'w, S> {
             )
         });
         let mut serving = self.activity.begin(log);
-        let response = self.worker.gate.answer(&parts).await;
+        let response = self.worker.gate.answer(&parts, true).await;
         serving.answered(&response);
         // A client that waits for a 100 may send the body all the same or not at all: nobody can tell what comes next.
         let is_discardable = match body {
@@ -204,7 +204,16 @@ impl<'w, S: AsyncRead + AsyncWrite + Unpin> Connection<'w, S> {
         let joined = usize::try_from(length).unwrap_or(usize::MAX);
         let joined = if joined <= JOINED { joined } else { 0 };
         let mut head = Vec::with_capacity(512 + joined);
-        response::write_head(&mut head, parts.status, &parts.headers, length, persistence);
+        let lines = body.take_lines();
+        let (status, fields) = (parts.status, &parts.headers);
+        response::write_head(
+            &mut head,
+            status,
+            lines.as_deref(),
+            fields,
+            length,
+            persistence,
+        );
         let before = self.written + head.len() as u64;
         let mut left = length;
         loop {

@@ -61,9 +61,11 @@ impl Gate {
     ///
     /// What is rare is boxed, here and further in: the future of a request is moved about several times before it is polled, so its
     /// size is time.
-    pub(crate) async fn answer(&self, parts: &Parts) -> Response<Body> {
+    ///
+    /// With `as_lines`, some fields may stand as lines in the body, see [`Body::take_lines`].
+    pub(crate) async fn answer(&self, parts: &Parts, as_lines: bool) -> Response<Body> {
         match self.find(parts) {
-            Ok(site) => site.answer(parts).await,
+            Ok(site) => site.answer(parts, as_lines).await,
             Err(response) => *response,
         }
     }
@@ -152,7 +154,7 @@ impl<B: Send + 'static> tower_service::Service<Request<B>> for GateService {
         let (parts, _) = request.into_parts();
         Box::pin(async move {
             match request::check_framing(&parts) {
-                Ok(()) => Ok(gate.answer(&parts).await),
+                Ok(()) => Ok(gate.answer(&parts, false).await),
                 Err(rejection) => Ok(*refuse(&parts, rejection)),
             }
         })

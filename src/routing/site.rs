@@ -87,9 +87,9 @@ impl Site {
     }
 
     /// Answers a sound request.
-    pub(super) async fn answer(self: &Arc<Self>, parts: &Parts) -> Response<Body> {
+    pub(super) async fn answer(self: &Arc<Self>, parts: &Parts, as_lines: bool) -> Response<Body> {
         match self.cors.as_ref().filter(|_| concerns_cors(parts)) {
-            None => self.answer_routed(parts).await,
+            None => self.answer_routed(parts, as_lines).await,
             Some(cors) => Box::pin(self.answer_with_cors(cors, parts)).await,
         }
     }
@@ -108,21 +108,23 @@ impl Site {
         response
     }
 
-    async fn answer_routed(&self, parts: &Parts) -> Response<Body> {
+    async fn answer_routed(&self, parts: &Parts, as_lines: bool) -> Response<Body> {
         let (path, refusal) = match RelativePath::parse(parts.uri.path()) {
             Ok(path) => (Some(path), None),
             Err(refusal) => (None, Some(Rejection::from_path(refusal))),
         };
         let route = path.as_ref().and_then(|path| self.route(path));
+        let of_route = route.map_or(&[][..], |route| &route.headers);
+        // Fields that are set over others need a map.
+        let as_lines = as_lines && self.headers.is_empty() && of_route.is_empty();
         let answered = match (&path, refusal) {
-            (Some(path), None) => self.answer_by(route, parts, path).await,
+            (Some(path), None) => self.answer_by(route, parts, path, as_lines).await,
             (_, refusal) => Err(refusal.unwrap_or(Rejection::NOT_FOUND).into()),
         };
         let mut response = match answered {
             Ok(response) => response,
             Err(refusal) => Box::pin(self.refuse(parts, path.as_ref(), refusal)).await,
         };
-        let of_route = route.map_or(&[][..], |route| &route.headers);
         let is_refused = response.extensions().get::<Rejection>().is_some();
         for (name, value) in self.headers.iter().chain(of_route) {
             // What describes the route's files does not describe the page for an error.
@@ -155,6 +157,7 @@ impl Site {
         route: Option<&Route>,
         parts: &Parts,
         path: &RelativePath<'_>,
+        as_lines: bool,
     ) -> Result<Response<Body>, Refusal> {
         let rule = route
             .and_then(|route| route.cache_control.as_ref())
@@ -197,6 +200,7 @@ impl Site {
             outcome,
             Policy {
                 cache_control: rule,
+                as_lines,
             },
         )
     }
@@ -331,7 +335,7 @@ impl tower_service::Service<Request<()>> for SiteService {
         let site = Arc::clone(&self.0);
         Box::pin(async move {
             let (parts, ()) = request.into_parts();
-            Ok(site.answer_routed(&parts).await)
+            Ok(site.answer_routed(&parts, false).await)
         })
     }
 }

@@ -46,7 +46,7 @@ impl Answer for Arc<Arc<Gate>> {
 
     async fn answer(&self, request: Request<Incoming>, _: Option<SocketAddr>) -> Response<Body> {
         let (parts, _) = request.into_parts();
-        Gate::answer(self, &parts).await
+        Gate::answer(self, &parts, false).await
     }
 }
 

@@ -27,7 +27,11 @@ mod read_now;
 
 /// The body of every response that this crate makes. Its length is known before its first byte.
 #[derive(Debug, Default)]
-pub struct Body(Source);
+pub struct Body {
+    source: Source,
+    /// Field lines that go before it as they are, instead of a map that would have to be copied and written out.
+    lines: Option<Bytes>,
+}
 
 #[derive(Debug, Default)]
 enum Source {
@@ -60,16 +64,16 @@ struct Parts {
 
 impl Body {
     pub(crate) fn empty() -> Self {
-        Self(Source::Empty)
+        Self::from(Source::Empty)
     }
 
     pub(crate) fn memory(bytes: impl Into<Bytes>) -> Self {
-        Self(Source::Memory(bytes.into()))
+        Self::from(Source::Memory(bytes.into()))
     }
 
     pub(crate) fn parts(parts: Vec<Part>, file: Option<Arc<OpenFile>>) -> Self {
         let left = parts.iter().map(Part::length).sum();
-        Self(Source::Parts(Box::new(Parts {
+        Self::from(Source::Parts(Box::new(Parts {
             todo: parts.into(),
             left,
             file,
@@ -77,11 +81,32 @@ impl Body {
         })))
     }
 
+    pub(crate) fn with_lines(self, lines: Bytes) -> Self {
+        Self {
+            lines: Some(lines),
+            ..self
+        }
+    }
+
+    /// The field lines, for whoever writes the head.
+    pub(crate) fn take_lines(&mut self) -> Option<Bytes> {
+        self.lines.take()
+    }
+
     fn length(&self) -> u64 {
-        match &self.0 {
+        match &self.source {
             Source::Empty => 0,
             Source::Memory(bytes) => bytes.len() as u64,
             Source::Parts(parts) => parts.left,
+        }
+    }
+}
+
+impl From<Source> for Body {
+    fn from(source: Source) -> Self {
+        Self {
+            source,
+            lines: None,
         }
     }
 }
@@ -94,14 +119,14 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let bytes = match &mut self.0 {
+        let bytes = match &mut self.source {
             Source::Empty => return Poll::Ready(None),
             Source::Memory(bytes) => Ok(std::mem::take(bytes)),
             Source::Parts(parts) if parts.left == 0 => return Poll::Ready(None),
             Source::Parts(parts) => ready!(parts.poll_next(context)),
         };
-        if bytes.is_err() || matches!(self.0, Source::Memory(_)) {
-            self.0 = Source::Empty;
+        if bytes.is_err() || matches!(self.source, Source::Memory(_)) {
+            self.source = Source::Empty;
         }
         Poll::Ready(Some(bytes.map(Frame::data)))
     }

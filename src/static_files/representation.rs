@@ -54,8 +54,19 @@ pub(crate) struct Representation {
     checked: AtomicU64,
 }
 
-/// Fields that were put together once; and whether they say that the file is negotiable.
-pub(crate) type ReadyMade = OnceLock<(bool, HeaderMap)>;
+/// Fields that were put together once.
+pub(crate) type ReadyMade = OnceLock<Ready>;
+
+/// The fields of an answer, in both forms.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    /// Whether they say that the file is negotiable.
+    pub(crate) negotiable: bool,
+    pub(crate) cache_control: HeaderValue,
+    pub(crate) fields: HeaderMap,
+    /// The same as they are sent.
+    pub(crate) lines: Bytes,
+}
 
 /// Where the bytes are.
 #[derive(Debug)]

@@ -10,10 +10,11 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use super::body::{Body, Part as BodyPart};
 use super::listing;
 use super::outcome::{self, Outcome, Part, Refusal, Selected};
-use super::representation::{Content, ReadyMade};
+use super::representation::{Content, Ready, ReadyMade};
 use crate::header::accept;
 use crate::header::accept_encoding::ContentCoding;
 use crate::header::entity_tag::EntityTag;
+use crate::header::field_lines;
 use crate::header::multipart::{self, Boundary, Multipart};
 use crate::header::range::{self, ByteRange};
 use crate::transform::cache_policy::{IMMUTABLE, NO_CACHE, NO_STORE};
@@ -23,6 +24,9 @@ use crate::transform::error_body;
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Policy<'a> {
     pub(crate) cache_control: Option<&'a HeaderValue>,
+    /// Whether fields may be left out of the response's map and stand as lines in its body: nobody is to change or read them, and
+    /// whoever sends it knows of them.
+    pub(crate) as_lines: bool,
 }
 
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -94,11 +98,8 @@ fn file(
     policy: Policy<'_>,
 ) -> Response<Body> {
     let is_whole = matches!(part, Part::Whole);
-    if is_whole && let Some(fields) = ready_made(&selected.representation.answer, selected, policy)
-    {
-        let mut response = Response::new(whole_body(method, selected));
-        *response.headers_mut() = fields;
-        return response;
+    if is_whole && let Some(ready) = ready_made(&selected.representation.answer, selected) {
+        return from_ready(whole_body(method, selected), ready, selected, policy);
     }
     let mut response = match part {
         Part::Whole => whole(method, selected),
@@ -118,16 +119,17 @@ fn file(
 }
 
 fn not_modified(selected: &Selected, tag: &EntityTag, policy: Policy<'_>) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NOT_MODIFIED;
     let ready = &selected.representation.not_modified;
-    let fields = response.headers_mut();
-    if let Some(made) = ready_made(ready, selected, policy) {
-        *fields = made;
-    } else {
-        describe(fields, selected, tag, policy);
-        keep(ready, selected, fields);
-    }
+    let mut response = match ready_made(ready, selected) {
+        Some(ready) => from_ready(Body::empty(), ready, selected, policy),
+        None => {
+            let mut response = Response::new(Body::empty());
+            describe(response.headers_mut(), selected, tag, policy);
+            keep(ready, selected, response.headers());
+            response
+        }
+    };
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
     response
 }
 
@@ -136,22 +138,47 @@ fn is_plain(selected: &Selected) -> bool {
     selected.coding == ContentCoding::Identity && !selected.is_fallback
 }
 
-/// Copying fields that were put together before is several times faster than putting them together.
-fn ready_made(ready: &ReadyMade, selected: &Selected, policy: Policy<'_>) -> Option<HeaderMap> {
-    let (negotiable, fields) = ready.get()?;
-    if !is_plain(selected) || *negotiable != selected.negotiable {
-        return None;
+fn ready_made<'r>(ready: &'r ReadyMade, selected: &Selected) -> Option<&'r Ready> {
+    let ready = ready.get()?;
+    (is_plain(selected) && ready.negotiable == selected.negotiable).then_some(ready)
+}
+
+/// Copying fields that were put together before is several times faster than putting them together, and sending them as they were
+/// written before is faster again.
+fn from_ready(
+    body: Body,
+    ready: &Ready,
+    selected: &Selected,
+    policy: Policy<'_>,
+) -> Response<Body> {
+    let cache_control = cache_control(selected, policy);
+    let is_same = cache_control == ready.cache_control;
+    if is_same && policy.as_lines {
+        return Response::new(body.with_lines(ready.lines.clone()));
     }
-    let mut fields = fields.clone();
-    // They may have been put together for another route.
-    fields.insert(CACHE_CONTROL, cache_control(selected, policy));
-    Some(fields)
+    let mut response = Response::new(body);
+    *response.headers_mut() = ready.fields.clone();
+    if !is_same {
+        // They were put together for another route.
+        response.headers_mut().insert(CACHE_CONTROL, cache_control);
+    }
+    response
 }
 
 fn keep(ready: &ReadyMade, selected: &Selected, fields: &HeaderMap) {
+    let Some(cache_control) = fields.get(CACHE_CONTROL) else {
+        return;
+    };
     if is_plain(selected) && selected.representation.is_steady() {
+        let mut lines = Vec::with_capacity(512);
+        field_lines(&mut lines, fields);
         // Somebody else may have been faster, with the same fields.
-        let _ = ready.set((selected.negotiable, fields.clone()));
+        let _ = ready.set(Ready {
+            negotiable: selected.negotiable,
+            cache_control: cache_control.clone(),
+            fields: fields.clone(),
+            lines: lines.into(),
+        });
     }
 }
 

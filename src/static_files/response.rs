@@ -120,14 +120,13 @@ fn file(
 
 fn not_modified(selected: &Selected, tag: &EntityTag, policy: Policy<'_>) -> Response<Body> {
     let ready = &selected.representation.not_modified;
-    let mut response = match ready_made(ready, selected) {
-        Some(ready) => from_ready(Body::empty(), ready, selected, policy),
-        None => {
-            let mut response = Response::new(Body::empty());
-            describe(response.headers_mut(), selected, tag, policy);
-            keep(ready, selected, response.headers());
-            response
-        }
+    let mut response = if let Some(ready) = ready_made(ready, selected) {
+        from_ready(Body::empty(), ready, selected, policy)
+    } else {
+        let mut response = Response::new(Body::empty());
+        describe(response.headers_mut(), selected, tag, policy);
+        keep(ready, selected, response.headers());
+        response
     };
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     response

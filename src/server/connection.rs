@@ -26,6 +26,7 @@ use crate::http1::head::HeadLimits;
 use crate::http1::server as http1;
 use crate::observe::AccessRecorder;
 use crate::observe::counted_body::CountedBody;
+use crate::routing::Gate;
 
 /// How long a new connection may take for its first request once the server drains.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
@@ -60,35 +61,56 @@ impl<A: Answer> Shared<A> {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let activity = Activity::new();
-        let mut rest = Some((stream, Bytes::new()));
-        if let (Some(gate), Some((stream, _))) =
-            (self.app.gate(), rest.take_if(|_| self.app.gate().is_some()))
-        {
-            let worker = http1::Worker {
-                gate,
-                log: self.log.as_ref(),
-                limits: HeadLimits {
-                    size: self.limits.header_size,
-                    count: self.limits.header_count,
-                },
-            };
-            let address = client.map(|client| client.ip());
-            let mut connection = http1::Connection::new(worker, stream, &activity, address);
-            let ended = {
-                let serving = pin!(connection.serve());
-                let drain = |_: Pin<&mut _>| activity.drain();
-                self.drive(serving, drain, &activity, draining.clone())
+        let rest = match self.app.gate() {
+            Some(gate) => {
+                self.serve_http1(gate, stream, client, &activity, draining.clone())
                     .await
-            };
-            if let Some(Ok(http1::Ended::Http2(prefix))) = ended {
-                rest = Some((connection.stream, prefix));
             }
-        }
+            None => Some((stream, Bytes::new())),
+        };
         if let Some((stream, prefix)) = rest {
             // Boxed: it is large, and most connections never get here.
             Box::pin(self.serve_by_hyper(stream, prefix, client, &activity, draining)).await;
         }
         activity.has_closed();
+    }
+
+    /// Gives a connection of HTTP/2 back, with its first bytes.
+    async fn serve_http1<S>(
+        &self,
+        gate: &Gate,
+        stream: S,
+        client: Option<SocketAddr>,
+        activity: &Arc<Activity>,
+        draining: Draining,
+    ) -> Option<(S, Bytes)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let limits = HeadLimits {
+            size: self.limits.header_size,
+            count: self.limits.header_count,
+        };
+        let worker = http1::Worker {
+            gate,
+            log: self.log.as_ref(),
+            limits,
+        };
+        let address = client.map(|client| client.ip());
+        let mut connection = http1::Connection::new(worker, stream, activity, address);
+        let ended = {
+            let serving = pin!(connection.serve());
+            let drain = |_: Pin<&mut _>| activity.drain();
+            self.drive(serving, drain, activity, draining).await
+        };
+        match ended {
+            Some(Ok(http1::Ended::Http2(prefix))) => Some((connection.stream, prefix)),
+            Some(Err(error)) => {
+                tracing::debug!(?client, %error, "connection ended");
+                None
+            }
+            Some(Ok(http1::Ended::Closed)) | None => None,
+        }
     }
 
     async fn serve_by_hyper<S>(

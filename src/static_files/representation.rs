@@ -97,6 +97,8 @@ impl Representation {
         let mut tries = 0;
         loop {
             let before = open.stamp_now()?;
+            // Judged before the read: hashing takes longer than a step of the clock.
+            let was_settled = !before.is_younger_than(CLOCK_STEP);
             let bytes = read_whole(&open.file, before.size)?;
             tries += 1;
             let is_quiet = open.stamp_now()? == before && bytes.len() as u64 == before.size;
@@ -105,7 +107,7 @@ impl Representation {
                 let entity_tag = EntityTag::strong(&content_tag(&bytes));
                 let content = Content::Memory(bytes);
                 let mut made = Self::new(path, stamp, content, entity_tag, media_type);
-                made.is_settled &= is_quiet;
+                made.is_settled = is_quiet && was_settled;
                 return Ok(made);
             }
             // What was read may be a mixture of two states.
@@ -183,15 +185,16 @@ impl Representation {
 
     /// What it takes of the cache's memory, in bytes.
     pub(crate) fn weight(&self) -> u64 {
-        /// Field values, the key and the cache's own bookkeeping, about.
-        const OVERHEAD: u64 = 1024;
+        /// Field values, ready-made answers, the key and the cache's own bookkeeping, about.
+        const OVERHEAD: u64 = 4096;
         match &self.content {
             Content::Memory(bytes) => OVERHEAD + bytes.len() as u64,
             Content::File(_) => OVERHEAD,
         }
     }
 
-    /// Whether the file is still the one that was read: one system call, or none within `interval` of the last one.
+    /// Whether the file is still the one that was read: one system call and one for each folder on the way, or none within
+    /// `interval` of the last time.
     pub(crate) fn is_current(&self, docroot: &Docroot, interval: Duration) -> bool {
         if !self.is_settled {
             return false;

@@ -57,7 +57,7 @@ mod rejection;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 
-pub use config::{AccessLog, Config, ConfigBuilder, ConfigError, ListenAddress};
+pub use config::{AccessLog, Config, ConfigBuilder, ConfigError, Listen, ListenAddress};
 pub use observe::{AccessLogLayer, AccessLogService, AccessRecorder, LogFormat, LoggedBody};
 pub use rejection::Rejection;
 pub use server::{Listener, ServeError, Server, router};

@@ -13,7 +13,7 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    AccessLog, Config, ConfigError, ListenAddress,
+    AccessLog, Config, ConfigError, Listen, ListenAddress,
     error::{NOWHERE, Problem, Source},
     file::{File, Site, Text},
     parse, resolve,
@@ -236,7 +236,7 @@ impl ConfigBuilder {
             Written::Text(text, path) => self.resolve_text(text.clone(), path)?,
         };
         if !self.listen.is_empty() {
-            config.listen = self.listen;
+            config.listen = self.listen.into_iter().map(Listen::from).collect();
         }
         config.workers = self.workers.or(config.workers);
         config.log.access = self.access_log.unwrap_or(config.log.access);

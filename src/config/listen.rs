@@ -21,6 +21,26 @@ pub enum ListenAddress {
     Unix(PathBuf),
 }
 
+/// A listener as configured: where it listens, and what its connections begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    pub(crate) address: ListenAddress,
+}
+
+impl Listen {
+    /// Where it is to listen; port 0 stands for any free one.
+    pub fn address(&self) -> &ListenAddress {
+        &self.address
+    }
+}
+
+impl From<ListenAddress> for Listen {
+    /// Plain HTTP at this address.
+    fn from(address: ListenAddress) -> Self {
+        Self { address }
+    }
+}
+
 impl Default for ListenAddress {
     /// `127.0.0.1:8080`: nothing is offered to the network unless asked for.
     fn default() -> Self {

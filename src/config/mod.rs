@@ -25,7 +25,11 @@ use std::{
 };
 
 pub(crate) use self::site::{Cors, RouteAction, RouteConfig, SiteConfig};
-pub use self::{builder::ConfigBuilder, error::ConfigError, listen::ListenAddress};
+pub use self::{
+    builder::ConfigBuilder,
+    error::ConfigError,
+    listen::{Listen, ListenAddress},
+};
 
 /// Everything the server needs to know, judged and ready to use.
 ///
@@ -45,7 +49,7 @@ pub use self::{builder::ConfigBuilder, error::ConfigError, listen::ListenAddress
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub(crate) listen: Vec<ListenAddress>,
+    pub(crate) listen: Vec<Listen>,
     pub(crate) workers: Option<NonZeroUsize>,
     /// At least one.
     pub(crate) sites: Vec<SiteConfig>,
@@ -76,8 +80,8 @@ impl Config {
         ConfigBuilder::default()
     }
 
-    /// Where the server listens; at least one address.
-    pub fn listen(&self) -> &[ListenAddress] {
+    /// Where the server listens; at least one listener.
+    pub fn listen(&self) -> &[Listen] {
         &self.listen
     }
 

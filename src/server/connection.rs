@@ -2,9 +2,8 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -20,6 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::activity::{Activity, Serving, Watched};
 use super::app::Answer;
 use super::deadline::Deadline;
+use super::peer::Peer;
+use super::prologue::{Prologue, Stream};
 use super::shutdown::Draining;
 use crate::config::Limits;
 use crate::http1::head::HeadLimits;
@@ -31,16 +32,17 @@ use crate::routing::Gate;
 /// How long a new connection may take for its first request once the server drains.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
-/// What the connections of a worker have in common.
+/// What one reading of the configuration comes to for the connections of a worker. A reload puts another in its place; requests that
+/// have begun keep theirs.
 #[derive(Debug)]
-pub(super) struct Shared<A> {
+pub(super) struct Generation<A> {
     pub(super) app: A,
     pub(super) limits: Limits,
     pub(super) log: Option<AccessRecorder>,
     protocol: auto::Builder<TokioExecutor>,
 }
 
-impl<A: Answer> Shared<A> {
+impl<A: Answer> Generation<A> {
     pub(super) fn new(app: A, limits: Limits, log: Option<AccessRecorder>) -> Arc<Self> {
         let protocol = protocol(&limits);
         Arc::new(Self {
@@ -50,37 +52,80 @@ impl<A: Answer> Shared<A> {
             protocol,
         })
     }
+}
 
-    /// Serves until the client leaves, a deadline passes, or the server drains.
-    pub(super) async fn serve<S>(
+/// What the connections of a worker have in common. Each worker has its own, so that no two threads contend for it.
+#[derive(Debug)]
+pub(super) struct Shared<A> {
+    generation: RwLock<Arc<Generation<A>>>,
+}
+
+impl<A: Answer> Shared<A> {
+    pub(super) fn new(generation: Arc<Generation<A>>) -> Arc<Self> {
+        Arc::new(Self {
+            generation: RwLock::new(generation),
+        })
+    }
+
+    /// From the next request on, this counts.
+    pub(super) fn renew(&self, generation: Arc<Generation<A>>) {
+        *self
+            .generation
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = generation;
+    }
+
+    pub(super) fn generation(&self) -> Arc<Generation<A>> {
+        Arc::clone(
+            &self
+                .generation
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// Serves what a listener accepted.
+    pub(super) async fn open<S: Stream>(
         self: Arc<Self>,
         stream: S,
-        client: Option<SocketAddr>,
+        peer: Peer,
+        prologue: Arc<Prologue>,
         draining: Draining,
-    ) where
+    ) {
+        debug_assert!(prologue.is_empty(), "nothing else is known yet");
+        self.serve(stream, peer, draining).await;
+    }
+
+    /// Serves until the client leaves, a deadline passes, or the server drains.
+    pub(super) async fn serve<S>(self: Arc<Self>, stream: S, peer: Peer, draining: Draining)
+    where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let activity = Activity::new();
-        let rest = match self.app.gate() {
+        let generation = self.generation();
+        let rest = match generation.app.gate() {
             Some(gate) => {
-                self.serve_http1(gate, stream, client, &activity, draining.clone())
+                generation
+                    .serve_http1(gate, stream, &peer, &activity, draining.clone())
                     .await
             }
             None => Some((stream, Bytes::new())),
         };
         if let Some((stream, prefix)) = rest {
             // Boxed: it is large, and most connections never get here.
-            Box::pin(self.serve_by_hyper(stream, prefix, client, &activity, draining)).await;
+            Box::pin(generation.serve_by_hyper(stream, prefix, &peer, &activity, draining)).await;
         }
         activity.has_closed();
     }
+}
 
+impl<A: Answer> Generation<A> {
     /// Gives a connection of HTTP/2 back, with its first bytes.
     async fn serve_http1<S>(
         &self,
         gate: &Gate,
         stream: S,
-        client: Option<SocketAddr>,
+        peer: &Peer,
         activity: &Arc<Activity>,
         draining: Draining,
     ) -> Option<(S, Bytes)>
@@ -96,8 +141,7 @@ impl<A: Answer> Shared<A> {
             log: self.log.as_ref(),
             limits,
         };
-        let address = client.map(|client| client.ip());
-        let mut connection = http1::Connection::new(worker, stream, activity, address);
+        let mut connection = http1::Connection::new(worker, stream, activity, peer.ip());
         let ended = {
             let serving = pin!(connection.serve());
             let drain = |_: Pin<&mut _>| activity.drain();
@@ -106,7 +150,7 @@ impl<A: Answer> Shared<A> {
         match ended {
             Some(Ok(http1::Ended::Http2(prefix))) => Some((connection.stream, prefix)),
             Some(Err(error)) => {
-                tracing::debug!(?client, %error, "connection ended");
+                tracing::debug!(client = ?peer.address, %error, "connection ended");
                 None
             }
             Some(Ok(http1::Ended::Closed)) | None => None,
@@ -117,7 +161,7 @@ impl<A: Answer> Shared<A> {
         self: &Arc<Self>,
         stream: S,
         prefix: Bytes,
-        client: Option<SocketAddr>,
+        peer: &Peer,
         activity: &Arc<Activity>,
         draining: Draining,
     ) where
@@ -132,7 +176,7 @@ impl<A: Answer> Shared<A> {
         let of_requests = draining.clone();
         let service = service_fn(|request: Request<Incoming>| {
             let is_last = of_requests.has_begun();
-            Arc::clone(self).answer(request, client, activity, is_last)
+            Arc::clone(self).answer(request, peer, activity, is_last)
         });
         let connection = pin!(self.protocol.serve_connection(io, service));
         let drain = |connection: Pin<&mut auto::Connection<'_, _, _, _>>| {
@@ -177,7 +221,7 @@ impl<A: Answer> Shared<A> {
     fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
-        client: Option<SocketAddr>,
+        peer: &Peer,
         activity: &Arc<Activity>,
         is_last: bool,
     ) -> impl Future<Output = Result<Response<CountedBody<A::Body, Serving>>, Infallible>> + use<A>
@@ -188,10 +232,11 @@ impl<A: Answer> Shared<A> {
                 request.uri(),
                 request.version(),
                 request.headers(),
-                client.map(|client| client.ip()),
+                peer.ip(),
             )
         });
         let mut serving = activity.begin(exchange);
+        let client = peer.address;
         async move {
             let version = request.version();
             let mut response = self.app.answer(request, client).await;

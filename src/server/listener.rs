@@ -12,7 +12,8 @@ use std::sync::Arc;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::ServeError;
-use crate::config::ListenAddress;
+use super::prologue::Prologue;
+use crate::config::{Listen, ListenAddress};
 
 /// Connections that wait to be accepted; the system may set a lower bound (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
@@ -21,6 +22,10 @@ const BACKLOG: i32 = 4096;
 #[derive(Debug)]
 pub struct Listener {
     pub(super) socket: Bound,
+    /// As it was configured: port 0 where any was asked for.
+    pub(super) listen: Listen,
+    /// What its connections begin with, before HTTP.
+    pub(super) prologue: Arc<Prologue>,
 }
 
 #[derive(Debug)]
@@ -34,18 +39,23 @@ pub(super) enum Bound {
 pub(super) struct SocketFile(PathBuf);
 
 impl Listener {
-    /// Binds an address. Port 0 takes a free one, which [`Listener::local_address`] tells. A unix socket that a dead process left
+    /// Binds the address of a listener of a [`Config`](crate::Config), or a bare [`ListenAddress`] for plain HTTP. Port 0 takes a free one, which [`Listener::local_address`] tells. A unix socket that a dead process left
     /// behind is replaced.
     ///
     /// # Errors
     /// When the address is taken, is not of this machine, or may not be bound by this user.
-    pub fn bind(address: &ListenAddress) -> Result<Self, ServeError> {
+    pub fn bind<L: Clone + Into<Listen>>(listen: &L) -> Result<Self, ServeError> {
+        let listen: Listen = listen.clone().into();
+        let address = listen.address();
+        let prologue = Arc::new(Prologue::new(&listen)?);
         let socket = match address {
             ListenAddress::Tcp(tcp) => bind_tcp(*tcp).map(Bound::Tcp),
             ListenAddress::Unix(path) => bind_unix(path),
         };
         Ok(Self {
             socket: socket.map_err(|source| ServeError::listen(address, source))?,
+            listen,
+            prologue,
         })
     }
 
@@ -68,7 +78,11 @@ impl Listener {
             Bound::Tcp(listener) => Bound::Tcp(bind_shared(listener.local_addr()?)?),
             Bound::Unix(listener, file) => Bound::Unix(listener.try_clone()?, Arc::clone(file)),
         };
-        Ok(Self { socket })
+        Ok(Self {
+            socket,
+            listen: self.listen.clone(),
+            prologue: Arc::clone(&self.prologue),
+        })
     }
 }
 

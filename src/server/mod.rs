@@ -11,6 +11,8 @@ mod connection;
 mod deadline;
 mod error;
 mod listener;
+pub(crate) mod peer;
+mod prologue;
 mod shutdown;
 mod worker;
 

@@ -13,8 +13,10 @@ use tokio::task::JoinSet;
 
 use super::ServeError;
 use super::app::{Answer, App};
-use super::connection::Shared;
+use super::connection::{Generation, Shared};
 use super::listener::{Bound, Listener, SocketFile};
+use super::peer::Peer;
+use super::prologue::Prologue;
 use super::shutdown::Draining;
 use crate::config::Limits;
 use crate::observe::AccessRecorder;
@@ -31,7 +33,12 @@ pub(super) struct Worker {
 }
 
 /// A listener of this worker's runtime.
-enum Accepting {
+struct Accepting {
+    socket: Socket,
+    prologue: Arc<Prologue>,
+}
+
+enum Socket {
     Tcp(TcpListener),
     Unix(
         UnixListener,
@@ -112,11 +119,11 @@ impl Worker {
         let (limits, log, connections) = (self.limits, self.log, self.connections);
         match self.app {
             App::Gate(gate) => {
-                let shared = Shared::new(Arc::new(gate), limits, log);
+                let shared = Shared::new(Generation::new(Arc::new(gate), limits, log));
                 run(&shared, accepting, &connections, &draining).await
             }
             App::Router(router) => {
-                let shared = Shared::new(router, limits, log);
+                let shared = Shared::new(Generation::new(router, limits, log));
                 run(&shared, accepting, &connections, &draining).await
             }
         }
@@ -159,7 +166,17 @@ async fn serve_listener<A: Answer>(
 ) -> usize {
     let mut serving = JoinSet::new();
     let mut until = draining.clone();
-    let mut serve = |accepted, permit| spawn(&mut serving, &shared, accepted, permit, &draining);
+    let prologue = Arc::clone(&listener.prologue);
+    let mut serve = |accepted, permit| {
+        spawn(
+            &mut serving,
+            &shared,
+            accepted,
+            permit,
+            &prologue,
+            &draining,
+        );
+    };
     loop {
         tokio::select! {
             biased;
@@ -177,7 +194,7 @@ async fn serve_listener<A: Answer>(
     }
     drop(listener);
     let all_ended = async { while serving.join_next().await.is_some() {} };
-    match tokio::time::timeout(shared.limits.drain_timeout, all_ended).await {
+    match tokio::time::timeout(shared.generation().limits.drain_timeout, all_ended).await {
         Ok(()) => 0,
         // Dropped, the rest is cut.
         Err(_) => serving.len(),
@@ -189,18 +206,25 @@ fn spawn<A: Answer>(
     shared: &Arc<Shared<A>>,
     accepted: Accepted,
     permit: OwnedSemaphorePermit,
+    prologue: &Arc<Prologue>,
     draining: &Draining,
 ) {
     // The set keeps those that ended until they are asked for.
     while serving.try_join_next().is_some() {}
     let (shared, draining) = (Arc::clone(shared), draining.clone());
+    let prologue = Arc::clone(prologue);
     match accepted {
         Accepted::Tcp(stream, client) => serving.spawn(async move {
-            shared.serve(stream, Some(client), draining).await;
+            let peer = Peer {
+                address: Some(client),
+            };
+            shared.open(stream, peer, prologue, draining).await;
             drop(permit);
         }),
         Accepted::Unix(stream) => serving.spawn(async move {
-            shared.serve(stream, None, draining).await;
+            shared
+                .open(stream, Peer::default(), prologue, draining)
+                .await;
             drop(permit);
         }),
     };
@@ -208,10 +232,14 @@ fn spawn<A: Answer>(
 
 impl Accepting {
     fn new(listener: Listener) -> io::Result<Self> {
-        match listener.socket {
-            Bound::Tcp(listener) => TcpListener::from_std(listener).map(Self::Tcp),
-            Bound::Unix(listener, file) => Ok(Self::Unix(UnixListener::from_std(listener)?, file)),
-        }
+        let socket = match listener.socket {
+            Bound::Tcp(listener) => Socket::Tcp(TcpListener::from_std(listener)?),
+            Bound::Unix(listener, file) => Socket::Unix(UnixListener::from_std(listener)?, file),
+        };
+        Ok(Self {
+            socket,
+            prologue: listener.prologue,
+        })
     }
 
     /// The next connection. Trouble in accepting is never fatal: it is told, and tried again a little later.
@@ -243,11 +271,11 @@ impl Accepting {
     }
 
     fn poll(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
-        match self {
-            Self::Tcp(listener) => listener
+        match &self.socket {
+            Socket::Tcp(listener) => listener
                 .poll_accept(context)
                 .map_ok(|(stream, client)| Accepted::Tcp(stream, client)),
-            Self::Unix(listener, _) => listener
+            Socket::Unix(listener, _) => listener
                 .poll_accept(context)
                 .map_ok(|(stream, _)| Accepted::Unix(stream)),
         }

@@ -17,7 +17,7 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    AccessLog, CacheConfig, Config, Limits, ListenAddress, LogConfig,
+    AccessLog, CacheConfig, Config, Limits, Listen, ListenAddress, LogConfig,
     error::{Problem, nearest},
     file::{self, File, Number, Size, Text, Time},
     quantity,
@@ -66,8 +66,8 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn listen(&mut self, written: &[Spanned<file::Listen>]) -> Vec<ListenAddress> {
-        let mut addresses: Vec<(ListenAddress, Range<usize>)> = Vec::new();
+    fn listen(&mut self, written: &[Spanned<file::Listen>]) -> Vec<Listen> {
+        let mut addresses: Vec<(Listen, Range<usize>)> = Vec::new();
         for listen in written {
             let text = &listen.get_ref().address;
             let Some(address) = self.located(text, ListenAddress::parse(text.get_ref())) else {
@@ -79,7 +79,7 @@ impl Judge<'_> {
             };
             // Two listeners on port 0 are two free ports.
             let is_free_port = matches!(&address, ListenAddress::Tcp(tcp) if tcp.port() == 0);
-            match addresses.iter().find(|(other, _)| *other == address) {
+            match addresses.iter().find(|(other, _)| other.address == address) {
                 Some((_, first)) if !is_free_port => {
                     let problem =
                         Problem::new(format!("`{}` is listened on twice", text.get_ref()))
@@ -87,11 +87,11 @@ impl Judge<'_> {
                             .help("remove one of the two");
                     self.wrong(text, problem);
                 }
-                _ => addresses.push((address, text.span())),
+                _ => addresses.push((Listen { address }, text.span())),
             }
         }
         if written.is_empty() {
-            return vec![ListenAddress::default()];
+            return vec![ListenAddress::default().into()];
         }
         addresses.into_iter().map(|(address, _)| address).collect()
     }

@@ -1,0 +1,16 @@
+//! Who is on the other side of a connection.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// The other side, as the connection tells; what request fields say of it is another matter.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Peer {
+    /// None for a unix socket.
+    pub(crate) address: Option<SocketAddr>,
+}
+
+impl Peer {
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
+        self.address.map(|address| address.ip())
+    }
+}

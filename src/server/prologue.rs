@@ -1,0 +1,26 @@
+//! What a connection begins with, before HTTP, as its listener was configured.
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::ServeError;
+use crate::config::Listen;
+
+/// Made once for a listener, shared by its connections.
+#[derive(Debug, Default)]
+pub(super) struct Prologue {}
+
+impl Prologue {
+    pub(super) fn new(_listen: &Listen) -> Result<Self, ServeError> {
+        Ok(Self {})
+    }
+
+    /// Whether HTTP begins with the first byte.
+    pub(super) fn is_empty(&self) -> bool {
+        true
+    }
+}
+
+/// A socket, whatever it is made of.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}

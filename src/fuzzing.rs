@@ -62,6 +62,7 @@ pub fn path(input: &[u8]) {
 /// The head of a request is read alike however it arrives: in one piece, or in two that the first byte splits.
 pub fn head(input: &[u8]) {
     let limits = HeadLimits {
+        odd_names: crate::config::OddNames::Drop,
         size: 512,
         count: 16,
     };

@@ -58,6 +58,7 @@ mod rejection;
 pub mod fuzzing;
 
 pub use config::{AccessLog, Config, ConfigBuilder, ConfigError, Listen, ListenAddress};
+pub use http1::Interim;
 pub use observe::{AccessLogLayer, AccessLogService, AccessRecorder, LogFormat, LoggedBody};
 pub use rejection::Rejection;
 pub use server::{Listener, ServeError, Server, router};

@@ -24,6 +24,12 @@ impl Rejection {
     pub(crate) const FRAMING: Self = Self::new(StatusCode::BAD_REQUEST, "message-framing");
     pub(crate) const HEAD: Self = Self::new(StatusCode::BAD_REQUEST, "malformed-head");
     pub(crate) const LINE_END: Self = Self::new(StatusCode::BAD_REQUEST, "bare-line-feed");
+    pub(crate) const CHUNK: Self = Self::new(StatusCode::BAD_REQUEST, "malformed-chunk");
+    pub(crate) const BODY_INCOMPLETE: Self = Self::new(StatusCode::BAD_REQUEST, "body-incomplete");
+    pub(crate) const ODD_NAME: Self = Self::new(StatusCode::BAD_REQUEST, "odd-field-name");
+    pub(crate) const TIMED_OUT: Self = Self::new(StatusCode::REQUEST_TIMEOUT, "timed-out");
+    pub(crate) const BODY_TOO_LARGE: Self =
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large");
     pub(crate) const TARGET_TOO_LONG: Self = Self::new(StatusCode::URI_TOO_LONG, "target-too-long");
     pub(crate) const FIELDS_TOO_LARGE: Self = Self::new(
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

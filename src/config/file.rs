@@ -176,9 +176,38 @@ pub(crate) struct Limits {
     /// Most fields in the head of a request.
     /// Default: `100`.
     pub(crate) header_count: Option<Number>,
-    /// Most connections open at a time; more wait to be accepted.
-    /// Default: `10000`.
+    /// Most bytes in the body of a request; more is answered with 413. An application decides what it does with the rest; static files
+    /// take no bodies at all.
+    /// Default: `"1GiB"`.
+    pub(crate) body_size: Option<Size>,
+    /// How long a client may pause while it sends the body of a request (against slow bodies, R.U.D.Y.).
+    /// Default: `"30s"`.
+    pub(crate) body_timeout: Option<Time>,
+    /// Least bytes a second of a request's body, after a first `body_timeout`; time in which the application does not read is not counted.
+    /// `0`: any (against bodies sent byte by byte).
+    /// Default: `500`.
+    pub(crate) body_rate: Option<Size>,
+    /// How long a client may take none of a response that is waiting for it (against slow readers and windows held at zero).
+    /// Default: `"60s"`.
+    pub(crate) write_timeout: Option<Time>,
+    /// Request fields with `_` or `.` in their names, which many applications cannot tell from those with `-`: `"drop"` them, `"refuse"`
+    /// the request, or `"pass"` them on (against forged `X_Forwarded_For`, `Remote_User` and the like).
+    /// Default: `"drop"`.
+    pub(crate) odd_names: Option<Text>,
+    /// Most connections open at a time; more wait to be accepted. The process needs a descriptor for each.
+    /// Default: `65536`.
     pub(crate) connections: Option<Number>,
+    /// Most connections of one client address at a time (of IPv6, of a `/64`); more are closed at once. `0`: any number. Not the default,
+    /// since everybody behind one proxy has one address.
+    /// Default: `0`.
+    pub(crate) connections_per_client: Option<Number>,
+    /// Most requests on one connection; the last answer says that it is closed. `0`: any number.
+    /// Default: `0`.
+    pub(crate) requests_per_connection: Option<Number>,
+    /// How old a connection may become; a response under way is finished first. It lets clients find a server that was added behind the
+    /// same name. `"0s"`: any age.
+    /// Default: `"1h"`.
+    pub(crate) connection_age: Option<Time>,
     /// How long open responses may take to end after the server was told to stop.
     /// Default: `"30s"`.
     pub(crate) drain_timeout: Option<Time>,

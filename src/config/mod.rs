@@ -155,8 +155,24 @@ pub(crate) struct Limits {
     pub(crate) header_size: usize,
     /// Fields in the head of a request; at least 1. Default: 100.
     pub(crate) header_count: usize,
-    /// Connections open at a time; at least 1. Default: 10,000.
+    /// Bytes in the body of a request. Default: 1 GiB.
+    pub(crate) body_size: u64,
+    /// Between two parts of a request's body. Default: 30 s.
+    pub(crate) body_timeout: Duration,
+    /// Bytes a second that a request's body comes with, the time of one `body_timeout` aside; 0: any. Default: 500.
+    pub(crate) body_rate: u64,
+    /// For a client to take another part of a response. Default: 60 s.
+    pub(crate) write_timeout: Duration,
+    /// What becomes of fields whose names an application could take for others. Default: dropped.
+    pub(crate) odd_names: OddNames,
+    /// Connections open at a time; at least 1. Default: 65,536.
     pub(crate) connections: usize,
+    /// Connections of one client address; 0: any number. Default: 0.
+    pub(crate) connections_per_client: usize,
+    /// Requests on one connection; 0: any number. Default: 0.
+    pub(crate) requests_per_connection: usize,
+    /// How old a connection may become; the response under way is finished. Zero: any age. Default: 1 h.
+    pub(crate) connection_age: Duration,
     /// For open responses to end when the server stops. Default: 30 s.
     pub(crate) drain_timeout: Duration,
 }
@@ -168,10 +184,33 @@ impl Default for Limits {
             keep_alive_timeout: Duration::from_secs(75),
             header_size: 32 << 10,
             header_count: 100,
-            connections: 10_000,
+            body_size: 1 << 30,
+            body_timeout: Duration::from_secs(30),
+            body_rate: 500,
+            write_timeout: Duration::from_secs(60),
+            odd_names: OddNames::Drop,
+            connections: 65_536,
+            connections_per_client: 0,
+            requests_per_connection: 0,
+            connection_age: Duration::from_secs(60 * 60),
             drain_timeout: Duration::from_secs(30),
         }
     }
+}
+
+/// What becomes of request fields with `_` or `.` in their names.
+///
+/// Applications behind CGI's mapping of names (PHP, WSGI, Rack and others) cannot tell `X_Forwarded_For` from `X-Forwarded-For`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum OddNames {
+    #[default]
+    Drop,
+    Refuse,
+    Pass,
+}
+
+impl OddNames {
+    pub(crate) const NAMES: [&str; 3] = ["drop", "refuse", "pass"];
 }
 
 /// The access log.

@@ -3,11 +3,12 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, HeaderName, HeaderValue};
+use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, UPGRADE};
 use http::request::Parts;
 use http::{Method, Request, Uri, Version};
 use httparse::{Error, Status};
 
+use crate::config::OddNames;
 use crate::header::framing::{self, FramingError, RequestBody};
 use crate::rejection::Rejection;
 
@@ -17,6 +18,10 @@ pub(crate) struct Head {
     pub(crate) body: RequestBody,
     /// Whether the client leaves the connection open for another request (RFC 9112 §9.3).
     pub(crate) keeps_alive: bool,
+    /// Whether the client waits for a 100 before it sends the body (RFC 9110 §10.1.1).
+    pub(crate) expects_continue: bool,
+    /// The head as it came, when it asks for another protocol (RFC 9110 §7.8).
+    pub(crate) upgrade: Option<Bytes>,
 }
 
 /// How large a head may be.
@@ -26,6 +31,8 @@ pub(crate) struct HeadLimits {
     pub(crate) size: usize,
     /// Field lines.
     pub(crate) count: usize,
+    /// What becomes of names that an application could take for others.
+    pub(crate) odd_names: OddNames,
 }
 
 /// Fields that need no allocation to be parsed; a head with more takes one.
@@ -69,7 +76,7 @@ pub(crate) fn take(received: &mut BytesMut, limits: HeadLimits) -> Result<Option
 
 /// Where the empty line after the fields ends. On the way there every line must end in CR LF: RFC 9112 §2.2 would allow a bare LF, and
 /// whoever reads it as part of a value sees another request.
-fn find_end(received: &[u8]) -> Result<Option<usize>, Rejection> {
+pub(super) fn find_end(received: &[u8]) -> Result<Option<usize>, Rejection> {
     let mut line = 0;
     for at in memchr::memchr_iter(b'\n', received) {
         if at == 0 || received[at - 1] != b'\r' {
@@ -119,18 +126,37 @@ fn parse<'b>(
     };
     parts.headers.reserve(request.headers.len());
     for field in &*request.headers {
+        if limits.odd_names != OddNames::Pass && is_odd(field.name) {
+            match limits.odd_names {
+                OddNames::Refuse => return Err(Rejection::ODD_NAME),
+                _ => continue,
+            }
+        }
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Rejection::HEAD)?;
         let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value))
             .map_err(|_| Rejection::HEAD)?;
         parts.headers.append(name, value);
     }
     let body = framing::request_body(&parts.headers, parts.version).map_err(Rejection::from)?;
-    let keeps_alive = keeps_alive(&parts);
+    let connection = connection(&parts);
+    let expects_continue = body != RequestBody::None
+        && parts.version == Version::HTTP_11
+        && parts.headers.contains_key(EXPECT);
+    let asks_for_upgrade = connection.upgrade
+        && parts.version == Version::HTTP_11
+        && parts.headers.contains_key(UPGRADE);
     Ok(Head {
         parts,
         body,
-        keeps_alive,
+        keeps_alive: connection.keeps_alive,
+        expects_continue,
+        upgrade: asks_for_upgrade.then(|| head.clone()),
     })
+}
+
+/// Applications behind the names of CGI read `_`, and some `.`, as `-`.
+fn is_odd(name: &str) -> bool {
+    memchr::memchr2(b'_', b'.', name.as_bytes()).is_some()
 }
 
 /// Whether the request line is one, but for a version that is not ours (RFC 9112 §2.3).
@@ -151,10 +177,19 @@ fn uri(target: &Bytes) -> Result<Uri, Rejection> {
     Uri::from_maybe_shared(target.clone()).map_err(|_| Rejection::TARGET_FORM)
 }
 
-fn keeps_alive(parts: &Parts) -> bool {
+/// What the client says of the connection (RFC 9110 §7.6.1).
+struct Persistence {
+    keeps_alive: bool,
+    upgrade: bool,
+}
+
+fn connection(parts: &Parts) -> Persistence {
     let is_11 = parts.version == Version::HTTP_11;
     if !parts.headers.contains_key(CONNECTION) {
-        return is_11;
+        return Persistence {
+            keeps_alive: is_11,
+            upgrade: false,
+        };
     }
     let names = |option: &[u8]| {
         parts
@@ -164,7 +199,10 @@ fn keeps_alive(parts: &Parts) -> bool {
             .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
             .any(|member| member.trim_ascii().eq_ignore_ascii_case(option))
     };
-    !names(b"close") && (is_11 || names(b"keep-alive"))
+    Persistence {
+        keeps_alive: !names(b"close") && (is_11 || names(b"keep-alive")),
+        upgrade: names(b"upgrade"),
+    }
 }
 
 impl From<FramingError> for Rejection {
@@ -183,6 +221,7 @@ mod tests {
     const LIMITS: HeadLimits = HeadLimits {
         size: 1024,
         count: 8,
+        odd_names: OddNames::Drop,
     };
 
     fn take_from(bytes: &[u8]) -> Result<Option<Head>, Rejection> {
@@ -297,5 +336,37 @@ mod tests {
                 "{head:?}"
             );
         }
+    }
+
+    #[test]
+    fn names_that_could_be_taken_for_others_go_as_configured() {
+        let head = b"GET / HTTP/1.1\r\nHost: x\r\nX_Real_IP: y\r\nRemote.User: z\r\n\r\n";
+        let count = |odd_names| {
+            let limits = HeadLimits {
+                odd_names,
+                ..LIMITS
+            };
+            take(&mut BytesMut::from(&head[..]), limits)
+                .map(|head| head.unwrap().parts.headers.len())
+        };
+        assert_eq!(count(OddNames::Drop), Ok(1));
+        assert_eq!(count(OddNames::Pass), Ok(3));
+        assert_eq!(count(OddNames::Refuse), Err(Rejection::ODD_NAME));
+    }
+
+    #[test]
+    fn a_client_says_what_it_waits_for() {
+        let head = |text: &str| take_from(text.as_bytes()).unwrap().unwrap();
+        let expecting = "POST / HTTP/1.1\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n";
+        assert!(head(expecting).expects_continue);
+        assert!(!head(&expecting.replace("1.1", "1.0")).expects_continue);
+        assert!(!head(&expecting.replace("Content-Length: 1\r\n", "")).expects_continue);
+        let upgrading = "GET / HTTP/1.1\r\nConnection: keep-alive, Upgrade\r\nUpgrade: x\r\n\r\n";
+        assert_eq!(
+            head(upgrading).upgrade.as_deref(),
+            Some(upgrading.as_bytes())
+        );
+        assert_eq!(head(&upgrading.replace(", Upgrade", "")).upgrade, None);
+        assert_eq!(head(&upgrading.replace("1.1", "1.0")).upgrade, None);
     }
 }

@@ -1,12 +1,21 @@
-//! HTTP/1.1 (RFC 9112) as this server speaks it: every byte of a request's head is ours to judge, and idle connections hold no buffer.
+//! HTTP/1.1 (RFC 9112) as this server speaks it: every byte of a request is ours to judge, and idle connections hold no buffer.
 //!
 //! 1. [`head`]: bytes become a request, or a refusal; pure.
 //! 2. [`server`]: a connection reads heads, has them answered, and writes the answers.
-//! 3. [`response`]: the head of an answer as bytes; pure.
+//! 3. [`intake`]: the body of a request comes as its handler asks for it ([`body`]), by its length or in chunks ([`chunked`], pure).
+//! 4. [`transmission`]: the answer leaves, head and body in one call where they fit; [`response`] is its head as bytes, pure.
 //!
-//! It serves the sites of a configuration, whose answers have a known length and which leave request bodies unread. A router that a
-//! program brought, and HTTP/2, are hyper's.
+//! HTTP/2 is hyper's, and so are connections on which a program's own router is asked for an upgrade: its handlers know hyper's types.
 
+mod body;
+pub(crate) mod chunked;
 pub(crate) mod head;
+mod intake;
+mod interim;
 mod response;
 pub(crate) mod server;
+mod transmission;
+mod wire;
+
+pub(crate) use body::Incoming;
+pub use interim::Interim;

@@ -2,93 +2,112 @@
 //!
 //! 1. Wait for bytes; only then is there a buffer.
 //! 2. Take a head from them, or refuse what is none.
-//! 3. Have it answered.
-//! 4. Write the answer: head and body in one call where they fit.
+//! 3. Have it answered; the body comes as the handler asks for it.
+//! 4. Write the answer.
 //! 5. Get rid of a body that nobody read, or close.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
-use std::net::IpAddr;
-use std::pin::Pin;
+use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use http::header::CONNECTION;
-use http::{Response, Version};
-use http_body::Body as _;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use http::request::Parts;
+use http::{Method, Response, Version};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::head::{self, Head, HeadLimits};
-use super::response::{self, Connection as Persistence};
+use super::body::Incoming;
+use super::head::{self, Head};
+use super::intake::Intake;
+use super::interim::Interim;
+use super::response::Connection as Persistence;
+use super::transmission::{self, Transmission};
+use super::wire::Wire;
+use crate::config::Limits;
 use crate::header::framing::RequestBody;
-use crate::observe::AccessRecorder;
 use crate::rejection::Rejection;
-use crate::routing::Gate;
 use crate::server::activity::{Activity, Serving};
-use crate::static_files::body::Body;
-
-/// How much of an unread body is read to keep the connection; beyond it, a new connection is cheaper.
-const DISCARDED: u64 = 64 << 10;
+use crate::server::app::Answer;
+use crate::server::deadline::{Deadline, Event};
+use crate::server::generation::{Generation, Shared};
+use crate::server::peer::Peer;
 
 /// How much is read from a client that goes on sending after the last answer, so that it gets to read that.
 const LINGERED: u64 = 64 << 20;
 
-/// A body up to this size leaves in one piece with its head.
-const JOINED: usize = 8 << 10;
-
-/// What a read takes at most.
-const READ: usize = 16 << 10;
-
-/// What a connection needs of its worker.
-#[derive(Clone, Copy)]
-pub(crate) struct Worker<'w> {
-    pub(crate) gate: &'w Gate,
-    pub(crate) log: Option<&'w AccessRecorder>,
-    pub(crate) limits: HeadLimits,
-}
-
 /// A connection of HTTP/1.1.
-pub(crate) struct Connection<'w, S> {
-    worker: Worker<'w>,
-    pub(crate) stream: S,
-    activity: &'w Arc<Activity>,
-    client: Option<IpAddr>,
-    /// Received and not yet taken; without memory of its own while the connection is idle.
-    received: BytesMut,
-    written: u64,
+pub(crate) struct Connection<'c, A, S> {
+    shared: &'c Shared<A>,
+    generation: Arc<Generation<A>>,
+    wire: Wire<S>,
+    peer: &'c Peer,
+    activity: &'c Arc<Activity>,
+    deadline: Deadline<'c>,
+    /// Requests so far.
+    requests: usize,
 }
 
 /// How a connection ended.
 pub(crate) enum Ended {
     Closed,
-    /// It is one of HTTP/2: these are its first bytes.
-    Http2(Bytes),
+    /// What comes next is not ours to speak; these are its first bytes.
+    Handed(Bytes),
 }
 
 enum Next {
     Head(Box<Head>),
     Refused(Rejection),
-    Http2,
+    Handed,
     Closed,
 }
 
-impl<'w, S: AsyncRead + AsyncWrite + Unpin> Connection<'w, S> {
+/// What became of an exchange.
+enum After {
+    Next,
+    Close,
+    /// The client may still be sending: let it read the answer first.
+    Linger,
+    Hand(Bytes),
+}
+
+impl After {
+    fn refusal(rejection: Rejection) -> Self {
+        // Who took too long is not sending anything that closing could get in the way of.
+        if rejection == Rejection::TIMED_OUT {
+            Self::Close
+        } else {
+            Self::Linger
+        }
+    }
+}
+
+impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, S> {
     pub(crate) fn new(
-        worker: Worker<'w>,
+        shared: &'c Shared<A>,
         stream: S,
-        activity: &'w Arc<Activity>,
-        client: Option<IpAddr>,
+        peer: &'c Peer,
+        activity: &'c Arc<Activity>,
+        deadline: Deadline<'c>,
     ) -> Self {
         Self {
-            worker,
-            stream,
+            shared,
+            generation: shared.generation(),
+            wire: Wire {
+                stream,
+                received: BytesMut::new(),
+                written: 0,
+            },
+            peer,
             activity,
-            client,
-            received: BytesMut::new(),
-            written: 0,
+            deadline,
+            requests: 0,
         }
+    }
+
+    pub(crate) fn into_stream(self) -> S {
+        self.wire.stream
     }
 
     /// Serves until one side closes.
@@ -97,14 +116,21 @@ impl<'w, S: AsyncRead + AsyncWrite + Unpin> Connection<'w, S> {
     /// When the client is gone, or a body could not be sent whole: what it has then is visibly cut off.
     pub(crate) async fn serve(&mut self) -> io::Result<Ended> {
         loop {
-            let keeps_alive = match self.next_head().await? {
-                Next::Head(head) => self.exchange(*head).await?,
-                Next::Refused(rejection) => self.refuse(rejection).await?,
-                Next::Http2 => return Ok(Ended::Http2(self.received.split().freeze())),
+            // Boxed: a connection is idle most of its life, and small then.
+            let after = match self.next_head().await? {
+                Next::Head(head) => Box::pin(self.exchange(head)).await?,
+                Next::Refused(rejection) => Box::pin(self.refuse(None, rejection)).await?,
+                Next::Handed => return Ok(Ended::Handed(self.wire.received.split().freeze())),
                 Next::Closed => return Ok(Ended::Closed),
             };
-            if !keeps_alive {
-                return Ok(Ended::Closed);
+            match after {
+                After::Next => {}
+                After::Close => return Ok(Ended::Closed),
+                After::Linger => {
+                    self.linger().await?;
+                    return Ok(Ended::Closed);
+                }
+                After::Hand(prefix) => return Ok(Ended::Handed(prefix)),
             }
         }
     }
@@ -112,229 +138,287 @@ impl<'w, S: AsyncRead + AsyncWrite + Unpin> Connection<'w, S> {
     /// Steps 1 and 2.
     async fn next_head(&mut self) -> io::Result<Next> {
         loop {
-            if !self.received.is_empty() {
+            if self.wire.received.is_empty() {
+                // What was taken of it may live on; the rest of its memory need not.
+                self.wire.received = BytesMut::new();
+            } else {
                 self.activity.has_read();
                 // RFC 9113 §3.4: no request begins so, and only the first bytes of a connection can.
-                if self.written == 0 && self.received.starts_with(b"PRI ") {
-                    return Ok(Next::Http2);
+                if self.wire.written == 0 && self.wire.received.starts_with(b"PRI ") {
+                    return Ok(Next::Handed);
                 }
-                match head::take(&mut self.received, self.worker.limits) {
+                self.shared.refresh(&mut self.generation);
+                match head::take(&mut self.wire.received, self.generation.head_limits()) {
                     Ok(Some(head)) => return Ok(Next::Head(Box::new(head))),
                     Ok(None) => {}
                     Err(rejection) => return Ok(Next::Refused(rejection)),
                 }
             }
-            if self.receive().await? == 0 {
-                return Ok(Next::Closed);
+            match self.receive().await {
+                Ok(0) => return Ok(Next::Closed),
+                Ok(_) => {}
+                // A client that has said nothing is waiting for nothing.
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    return Ok(if self.wire.received.is_empty() {
+                        Next::Closed
+                    } else {
+                        Next::Refused(Rejection::TIMED_OUT)
+                    });
+                }
+                Err(error) => return Err(error),
             }
         }
     }
 
-    /// Steps 3 to 5; whether the connection goes on.
-    async fn exchange(&mut self, head: Head) -> io::Result<bool> {
+    /// Steps 3 to 5.
+    async fn exchange(&mut self, head: Box<Head>) -> io::Result<After> {
+        let Limits {
+            body_size,
+            requests_per_connection: most_requests,
+            connection_age,
+            ..
+        } = self.generation.limits;
+        if A::READS_BODIES
+            && let Some(mut bytes) = head.upgrade
+        {
+            // With what follows it, as it came.
+            let mut prefix = BytesMut::from(&*std::mem::take(&mut bytes));
+            prefix.extend_from_slice(&self.wire.received.split());
+            return Ok(After::Hand(prefix.freeze()));
+        }
+        if matches!(head.body, RequestBody::Length(length) if length > body_size) {
+            return self
+                .refuse(Some(&head.parts), Rejection::BODY_TOO_LARGE)
+                .await;
+        }
+        self.requests += 1;
+        let is_last = self.requests == most_requests
+            || (!connection_age.is_zero() && self.activity.opened.elapsed() >= connection_age);
+        let mut intake = Intake::new(&head, self.generation.head_limits(), body_size);
         let Head {
-            parts,
-            body,
+            mut parts,
             keeps_alive,
-        } = head;
-        let log = self.worker.log.map(|log| {
-            log.begin(
-                &parts.method,
-                &parts.uri,
-                parts.version,
-                &parts.headers,
-                self.client,
-            )
-        });
+            ..
+        } = *head;
+        let log = self.generation.begin_log(&parts, self.peer);
         let mut serving = self.activity.begin(log);
-        let response = self.worker.gate.answer(&parts, true).await;
-        serving.answered(&response);
-        // A client that waits for a 100 may send the body all the same or not at all: nobody can tell what comes next.
-        let is_discardable = match body {
-            RequestBody::None => true,
-            RequestBody::Length(length) => {
-                length <= DISCARDED && !parts.headers.contains_key(http::header::EXPECT)
+        let mut body = Incoming::default();
+        if A::READS_BODIES {
+            let (incoming, channel) = intake.open();
+            body = incoming;
+            parts.extensions.insert(Interim(channel));
+        }
+        let request = (parts.method.clone(), parts.version);
+        let response = match self.answer(parts, body, &mut intake).await? {
+            Ok(response) => response,
+            Err(rejection) => {
+                let response = self.generation.app.refuse(None, rejection).await;
+                serving.answered(&response);
+                let persistence = Persistence::new(request.1, false);
+                self.transmit(
+                    response,
+                    (&request.0, request.1),
+                    persistence,
+                    &mut intake,
+                    &mut serving,
+                )
+                .await?;
+                return Ok(After::refusal(rejection));
             }
-            RequestBody::Chunked => false,
         };
+        serving.answered(&response);
         let keeps_alive = keeps_alive
-            && is_discardable
+            && !is_last
+            && intake.lets_go_on(&mut self.wire.received)
             && !self.activity.is_draining()
             && !response.headers().contains_key(CONNECTION);
-        self.write(
-            response,
-            Persistence::new(parts.version, keeps_alive),
-            &mut serving,
-        )
-        .await?;
+        let persistence = Persistence::new(request.1, keeps_alive);
+        let is_delimited = self
+            .transmit(
+                response,
+                (&request.0, request.1),
+                persistence,
+                &mut intake,
+                &mut serving,
+            )
+            .await?;
         drop(serving);
-        match body {
-            RequestBody::Length(length) if keeps_alive => self.discard(length).await,
-            _ if keeps_alive => Ok(true),
-            RequestBody::None if self.received.is_empty() => Ok(false),
-            _ => self.linger().await,
-        }
+        self.leave(intake, keeps_alive && is_delimited).await
     }
 
-    /// Nobody knows where the next request would begin.
-    async fn refuse(&mut self, rejection: Rejection) -> io::Result<bool> {
-        let log = self.worker.log.map(|log| log.begin_unreadable(self.client));
-        let mut serving = self.activity.begin(log);
-        let response = Gate::refuse_unreadable(rejection);
-        serving.answered(&response);
-        self.write(
-            response,
-            Persistence::new(Version::HTTP_11, false),
-            &mut serving,
-        )
-        .await?;
-        drop(serving);
-        self.linger().await
-    }
-
-    /// Step 4.
-    async fn write(
+    /// Step 3. Inside: why the request's body is none.
+    async fn answer(
         &mut self,
-        response: Response<Body>,
+        parts: Parts,
+        body: Incoming,
+        intake: &mut Intake,
+    ) -> io::Result<Result<Response<A::Body>, Rejection>> {
+        let generation = Arc::clone(&self.generation);
+        let mut answering = pin!(generation.app.answer_http1(parts, body, self.peer));
+        poll_fn(|context| {
+            loop {
+                if let Poll::Ready(response) = answering.as_mut().poll(context) {
+                    return Poll::Ready(Ok(Ok(response)));
+                }
+                match intake.poll(&mut self.wire, context) {
+                    Poll::Ready(Ok(Ok(()))) => {
+                        self.activity.wait(None, false);
+                        continue;
+                    }
+                    Poll::Ready(Ok(Err(rejection))) => return Poll::Ready(Ok(Err(rejection))),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => {}
+                }
+                self.activity
+                    .wait(intake.patience(&self.generation.limits), false);
+                return match self.poll_deadline(context) {
+                    Poll::Ready(()) => Poll::Ready(Ok(Err(intake.refuse(Rejection::TIMED_OUT)))),
+                    Poll::Pending => Poll::Pending,
+                };
+            }
+        })
+        .await
+    }
+
+    /// Step 4. Whether the client can tell where the answer ends without the end of the connection.
+    async fn transmit(
+        &mut self,
+        response: Response<A::Body>,
+        request: (&Method, Version),
         persistence: Persistence,
+        intake: &mut Intake,
         serving: &mut Serving,
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let (parts, mut body) = response.into_parts();
-        let length = body.size_hint().exact().unwrap_or_default();
-        let joined = usize::try_from(length).unwrap_or(usize::MAX);
-        let joined = if joined <= JOINED { joined } else { 0 };
-        let mut head = Vec::with_capacity(512 + joined);
-        let lines = body.take_lines();
-        let (status, fields) = (parts.status, &parts.headers);
-        response::write_head(
-            &mut head,
-            status,
+        let lines = A::take_lines(&mut body);
+        let framing = transmission::framing(request, &parts, &body, lines.is_some())?;
+        let mut transmission = Transmission::new(
+            intake.take_interim(),
+            &parts,
             lines.as_deref(),
-            fields,
-            length,
+            body,
+            framing,
             persistence,
         );
-        let before = self.written + head.len() as u64;
-        let mut left = length;
-        loop {
-            let data = match poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-                Some(frame) => frame?.into_data().unwrap_or_default(),
-                None => Bytes::new(),
-            };
-            left = left.saturating_sub(data.len() as u64);
-            let is_last = left == 0 || data.is_empty();
-            if data.len() <= JOINED {
-                head.extend_from_slice(&data);
-                self.write_all(&head, &[], before, serving).await?;
-            } else {
-                self.write_all(&head, &data, before, serving).await?;
+        drop((parts, lines));
+        transmission.starts_at(self.wire.written);
+        poll_fn(|context| {
+            loop {
+                if let Poll::Ready(sent) =
+                    transmission.poll(&mut self.wire, self.activity, serving, context)
+                {
+                    return Poll::Ready(sent);
+                }
+                match intake.poll(&mut self.wire, context) {
+                    Poll::Ready(Ok(Ok(()))) => {
+                        self.activity.wait(None, false);
+                        continue;
+                    }
+                    // The head is out: all that can be said now is that something broke off.
+                    Poll::Ready(Ok(Err(rejection))) => {
+                        return Poll::Ready(Err(io::Error::other(rejection.reason())));
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => {}
+                }
+                let patience = intake.patience(&self.generation.limits);
+                self.activity.wait(patience, transmission.is_blocked());
+                return match self.poll_deadline(context) {
+                    Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                    Poll::Pending => Poll::Pending,
+                };
             }
-            head.clear();
-            if is_last {
-                break;
-            }
-        }
+        })
+        .await?;
         serving.finish();
-        Ok(())
+        Ok(!matches!(framing, super::response::Framing::UntilClose))
     }
 
-    async fn write_all(
-        &mut self,
-        first: &[u8],
-        second: &[u8],
-        before: u64,
-        serving: &mut Serving,
-    ) -> io::Result<()> {
-        let (mut first, mut second) = (first, second);
-        while !(first.is_empty() && second.is_empty()) {
-            let stream = &mut self.stream;
-            let written =
-                poll_fn(|context| poll_write_both(stream, context, first, second)).await?;
-            if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            self.written += written as u64;
-            self.activity.has_written(written as u64);
-            serving.sent(self.written.saturating_sub(before));
-            let of_first = written.min(first.len());
-            first = &first[of_first..];
-            second = &second[written - of_first..];
+    /// Step 5.
+    async fn leave(&mut self, mut intake: Intake, keeps_alive: bool) -> io::Result<After> {
+        if intake.is_over() {
+            return Ok(match keeps_alive {
+                true => After::Next,
+                false if self.wire.received.is_empty() => After::Close,
+                false => After::Linger,
+            });
         }
-        Ok(())
+        if !keeps_alive {
+            return Ok(After::Linger);
+        }
+        self.activity.has_read();
+        let discarded = poll_fn(|context| {
+            if let Poll::Ready(discarded) = intake.poll_discard(&mut self.wire, context) {
+                return Poll::Ready(discarded);
+            }
+            self.poll_deadline(context).map(|()| Ok(false))
+        });
+        if !discarded.await? {
+            return Ok(After::Linger);
+        }
+        self.activity.rest();
+        Ok(After::Next)
     }
 
-    /// Step 5 for a short body; whether it came whole.
-    async fn discard(&mut self, length: u64) -> io::Result<bool> {
-        let mut left = length;
-        loop {
-            let here = usize::try_from(left)
-                .unwrap_or(usize::MAX)
-                .min(self.received.len());
-            let _ = self.received.split_to(here);
-            left -= here as u64;
-            if left == 0 {
-                return Ok(true);
-            }
-            self.activity.has_read();
-            if self.receive().await? == 0 {
-                return Ok(false);
-            }
-        }
+    /// Nobody knows where the next request would begin, or nobody wants to read on to it.
+    async fn refuse(&mut self, parts: Option<&Parts>, rejection: Rejection) -> io::Result<After> {
+        let log = match parts {
+            Some(parts) => self.generation.begin_log(parts, self.peer),
+            None => self.generation.begin_unreadable_log(self.peer),
+        };
+        let mut serving = self.activity.begin(log);
+        let generation = Arc::clone(&self.generation);
+        let response = generation.app.refuse(parts, rejection).await;
+        serving.answered(&response);
+        let request = parts.map_or((&Method::GET, Version::HTTP_11), |parts| {
+            (&parts.method, parts.version)
+        });
+        let persistence = Persistence::new(request.1, false);
+        let mut intake = Intake::none(self.generation.head_limits());
+        self.transmit(response, request, persistence, &mut intake, &mut serving)
+            .await?;
+        Ok(After::refusal(rejection))
     }
 
     /// RFC 9112 §9.6: closing with unread bytes would reset the connection, and take the answer from the client. It is told that nothing
     /// follows, and read from until it closes too, or its time is over.
-    async fn linger(&mut self) -> io::Result<bool> {
-        let stream = &mut self.stream;
+    async fn linger(&mut self) -> io::Result<()> {
+        let stream = &mut self.wire.stream;
         poll_fn(|context| Pin::new(&mut *stream).poll_shutdown(context)).await?;
         self.activity.has_read();
         let mut left = LINGERED;
         loop {
-            self.received.clear();
+            self.wire.received.clear();
             match self.receive().await? as u64 {
-                0 => return Ok(false),
-                more if more > left => return Ok(false),
+                0 => return Ok(()),
+                more if more > left => return Ok(()),
                 more => left -= more,
             }
         }
     }
 
-    /// Reads what is there, or waits for it; 0 when the client has closed its side, or the server drains and no request has begun.
+    /// # Errors
+    /// `TimedOut` when the client took too long.
     async fn receive(&mut self) -> io::Result<usize> {
-        thread_local! {
-            static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
-        }
-        let Self {
-            stream,
-            received,
-            activity,
-            ..
-        } = self;
         poll_fn(|context| {
-            if activity.is_idle_and_draining() {
-                return Poll::Ready(Ok(0));
+            if let Poll::Ready(received) = self.wire.poll_receive(context) {
+                return Poll::Ready(received);
             }
-            BUFFER.with_borrow_mut(|buffer| {
-                let mut buffer = ReadBuf::new(buffer);
-                ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer))?;
-                received.extend_from_slice(buffer.filled());
-                Poll::Ready(Ok(buffer.filled().len()))
-            })
+            self.poll_deadline(context)
+                .map(|()| Err(io::ErrorKind::TimedOut.into()))
         })
         .await
     }
-}
 
-fn poll_write_both<S: AsyncWrite + Unpin>(
-    stream: &mut S,
-    context: &mut Context<'_>,
-    first: &[u8],
-    second: &[u8],
-) -> Poll<io::Result<usize>> {
-    let stream = Pin::new(stream);
-    match (first, second) {
-        (first, []) => stream.poll_write(context, first),
-        ([], second) => stream.poll_write(context, second),
-        _ => stream.poll_write_vectored(context, &[IoSlice::new(first), IoSlice::new(second)]),
+    /// Ready when the connection's time is over.
+    fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.deadline.poll(context, &self.generation.limits) {
+                Poll::Ready(Event::Over) => return Poll::Ready(()),
+                // The present request, or the next, is the last: its answer says so.
+                Poll::Ready(Event::Drain) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
     }
 }

@@ -70,9 +70,22 @@ impl Gate {
         }
     }
 
-    /// The answer to what is no request.
-    pub(crate) fn refuse_unreadable(rejection: Rejection) -> Response<Body> {
-        static_files::respond_with_page((&Method::GET, &HeaderMap::new()), rejection.into(), None)
+    /// The answer to what is no request, or to one that will not be read to its end; with the page of the site that it was for, as far as
+    /// that can be told.
+    pub(crate) async fn refuse(
+        &self,
+        parts: Option<&Parts>,
+        rejection: Rejection,
+    ) -> Response<Body> {
+        let host = parts.and_then(|parts| request::check(parts).ok().flatten());
+        match self.site(host.as_ref().map_or("", |host| host.name())) {
+            Some(site) => site.refuse_unrouted(parts, rejection).await,
+            None => static_files::respond_with_page(
+                (&Method::GET, &HeaderMap::new()),
+                rejection.into(),
+                None,
+            ),
+        }
     }
 
     fn find(&self, parts: &Parts) -> Result<&Arc<Site>, Box<Response<Body>>> {

@@ -125,6 +125,31 @@ impl Site {
             Ok(response) => response,
             Err(refusal) => Box::pin(self.refuse(parts, path.as_ref(), refusal)).await,
         };
+        self.set_fields(&mut response, of_route);
+        if let Some(route) = route {
+            response.extensions_mut().insert(route.label.clone());
+        }
+        response
+    }
+
+    /// The answer to what was not even looked at.
+    pub(super) async fn refuse_unrouted(
+        &self,
+        parts: Option<&Parts>,
+        rejection: Rejection,
+    ) -> Response<Body> {
+        let mut response = if let Some(parts) = parts {
+            self.refuse(parts, None, rejection.into()).await
+        } else {
+            let (parts, ()) = Request::new(()).into_parts();
+            self.refuse(&parts, None, rejection.into()).await
+        };
+        self.set_fields(&mut response, &[]);
+        response
+    }
+
+    /// The configured fields: the site's, and over them the route's.
+    fn set_fields(&self, response: &mut Response<Body>, of_route: &[(HeaderName, HeaderValue)]) {
         let is_refused = response.extensions().get::<Rejection>().is_some();
         for (name, value) in self.headers.iter().chain(of_route) {
             // What describes the route's files does not describe the page for an error.
@@ -135,10 +160,6 @@ impl Site {
                 response.headers_mut().insert(name.clone(), value.clone());
             }
         }
-        if let Some(route) = route {
-            response.extensions_mut().insert(route.label.clone());
-        }
-        response
     }
 
     /// Step 3: the route whose pattern comes first in the order of precedence.

@@ -22,6 +22,8 @@ pub(crate) struct Activity {
     phase: AtomicU8,
     /// When the phase began, in milliseconds since the connection was opened.
     since: AtomicU64,
+    /// How long the client may be waited for in [`Phase::Receiving`], in milliseconds.
+    patience: AtomicU64,
     /// Requests whose response has not ended (several on HTTP/2).
     serving: AtomicUsize,
     /// Bytes that the socket took.
@@ -46,6 +48,10 @@ enum Phase {
     Head,
     /// A request is being answered.
     Serving,
+    /// The client has to send more of a request's body.
+    Receiving,
+    /// The client has to take more of an answer.
+    Sending,
 }
 
 /// A response that was handed over to the connection.
@@ -73,6 +79,7 @@ impl Activity {
             opened: Instant::now(),
             phase: AtomicU8::new(Phase::Idle as u8),
             since: AtomicU64::new(0),
+            patience: AtomicU64::new(0),
             serving: AtomicUsize::new(0),
             written: AtomicU64::new(0),
             is_http2: AtomicBool::new(false),
@@ -83,26 +90,57 @@ impl Activity {
 
     /// When the time of the present phase is over, counted from the opening of the connection; `None` while no deadline applies.
     pub(crate) fn due(&self, limits: &Limits) -> Option<Duration> {
-        let allowed = match self.phase.load(Ordering::Relaxed) {
-            phase if phase == Phase::Idle as u8 => {
-                // A client that was never answered anything is not keeping alive a connection.
-                let is_new = self.written.load(Ordering::Relaxed) == 0;
-                if is_new {
-                    limits.header_timeout
-                } else {
-                    limits.keep_alive_timeout
-                }
-            }
-            phase if phase == Phase::Head as u8 => limits.header_timeout,
-            _ => return None,
+        let phase = self.phase();
+        let allowed = match phase {
+            Phase::Serving => return None,
+            // A client that was never answered anything is not keeping alive a connection.
+            Phase::Idle if self.written.load(Ordering::Relaxed) == 0 => limits.header_timeout,
+            Phase::Idle => limits.keep_alive_timeout,
+            Phase::Head => limits.header_timeout,
+            Phase::Receiving => Duration::from_millis(self.patience.load(Ordering::Relaxed)),
+            Phase::Sending => limits.write_timeout,
         };
-        Some(self.since() + allowed)
+        let due = self.since() + allowed;
+        Some(match phase {
+            Phase::Idle if !limits.connection_age.is_zero() => due.min(limits.connection_age),
+            _ => due,
+        })
     }
 
-    /// Whether a request was ever read whole.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.phase.load(Ordering::Relaxed) == Phase::Serving as u8
-            || self.written.load(Ordering::Relaxed) > 0
+    fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Idle,
+            1 => Phase::Head,
+            3 => Phase::Receiving,
+            4 => Phase::Sending,
+            _ => Phase::Serving,
+        }
+    }
+
+    /// Whether no request has begun since the last one was answered.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.phase() == Phase::Idle
+    }
+
+    /// Who is waited for in the middle of a request: the client, to send (for so long) or to take, or the handler.
+    pub(crate) fn wait(&self, patience: Option<Duration>, is_blocked: bool) {
+        let phase = match patience {
+            _ if is_blocked => Phase::Sending,
+            Some(patience) => {
+                let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX >> 1);
+                self.patience.store(patience, Ordering::Relaxed);
+                Phase::Receiving
+            }
+            None => Phase::Serving,
+        };
+        if self.phase() != phase {
+            self.enter(phase);
+        }
+    }
+
+    /// Nothing is under way, whatever was read.
+    pub(crate) fn rest(&self) {
+        self.enter(Phase::Idle);
     }
 
     pub(crate) fn begin(self: &Arc<Self>, exchange: Option<Exchange>) -> Serving {
@@ -133,9 +171,7 @@ impl Activity {
 
     /// Bytes came.
     pub(crate) fn has_read(&self) {
-        if self.phase.load(Ordering::Relaxed) == Phase::Idle as u8
-            && !self.is_http2.load(Ordering::Relaxed)
-        {
+        if self.is_idle() && !self.is_http2.load(Ordering::Relaxed) {
             self.enter(Phase::Head);
         }
     }
@@ -149,6 +185,9 @@ impl Activity {
 
     pub(crate) fn has_written(&self, bytes: u64) {
         self.written.fetch_add(bytes, Ordering::Relaxed);
+        if self.phase() == Phase::Sending {
+            self.enter(Phase::Sending);
+        }
     }
 
     /// The present request is the last.
@@ -158,13 +197,6 @@ impl Activity {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::Relaxed)
-    }
-
-    /// Nothing is under way, and nothing more is to come.
-    pub(crate) fn is_idle_and_draining(&self) -> bool {
-        self.is_draining()
-            && self.written.load(Ordering::Relaxed) > 0
-            && self.phase.load(Ordering::Relaxed) == Phase::Idle as u8
     }
 
     /// The buffers are empty: whatever was handed over is with the system now.

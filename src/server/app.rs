@@ -1,15 +1,19 @@
 //! What answers the requests of a connection.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use tower_service::Service as _;
 
+use super::peer::Peer;
+use crate::http1;
+use crate::rejection::Rejection;
 use crate::routing::Gate;
 use crate::static_files::body::Body;
 
@@ -21,47 +25,104 @@ pub(super) enum App {
 }
 
 /// One kind of application; a connection is compiled for each, so that the gate's answers need no boxes.
-pub(super) trait Answer: Clone + Send + Sync + 'static {
+pub(crate) trait Answer: Clone + Send + Sync + 'static {
     type Body: http_body::Body<Data = Bytes, Error: Into<axum::BoxError>> + Send + Unpin + 'static;
 
-    /// The gate, when it is one: then HTTP/1.1 is our own.
-    fn gate(&self) -> Option<&Gate> {
-        None
-    }
+    /// Whether it may want a request's body, or send interim answers.
+    const READS_BODIES: bool;
 
+    /// A request that came by our own HTTP/1.1.
+    fn answer_http1(
+        &self,
+        parts: Parts,
+        body: http1::Incoming,
+        peer: &Peer,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// A request that came by hyper.
     fn answer(
         &self,
         request: Request<Incoming>,
-        client: Option<SocketAddr>,
+        peer: &Peer,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// The answer to what is no request (then there are no parts), or is one that will not be read to its end.
+    fn refuse(
+        &self,
+        parts: Option<&Parts>,
+        rejection: Rejection,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// Fields of an answer to [`answer_http1`](Self::answer_http1) that stand as lines in its body.
+    fn take_lines(_body: &mut Self::Body) -> Option<Bytes> {
+        None
+    }
 }
 
 /// The outer count of references is the worker's own, so that workers do not contend for one at every request.
 impl Answer for Arc<Arc<Gate>> {
     type Body = Body;
 
-    fn gate(&self) -> Option<&Gate> {
-        Some(self)
+    const READS_BODIES: bool = false;
+
+    async fn answer_http1(&self, parts: Parts, _: http1::Incoming, _: &Peer) -> Response<Body> {
+        Gate::answer(self, &parts, true).await
     }
 
-    async fn answer(&self, request: Request<Incoming>, _: Option<SocketAddr>) -> Response<Body> {
+    async fn answer(&self, request: Request<Incoming>, _: &Peer) -> Response<Body> {
         let (parts, _) = request.into_parts();
         Gate::answer(self, &parts, false).await
+    }
+
+    async fn refuse(&self, parts: Option<&Parts>, rejection: Rejection) -> Response<Body> {
+        Gate::refuse(self, parts, rejection).await
+    }
+
+    fn take_lines(body: &mut Body) -> Option<Bytes> {
+        body.take_lines()
     }
 }
 
 impl Answer for axum::Router {
     type Body = axum::body::Body;
 
-    async fn answer(
+    const READS_BODIES: bool = true;
+
+    async fn answer_http1(
         &self,
-        mut request: Request<Incoming>,
-        client: Option<SocketAddr>,
+        parts: Parts,
+        body: http1::Incoming,
+        peer: &Peer,
     ) -> Response<Self::Body> {
-        if let Some(client) = client {
-            request.extensions_mut().insert(ConnectInfo(client));
-        }
-        let Ok(response) = self.clone().call(request.map(axum::body::Body::new)).await;
+        let body = axum::body::Body::new(body);
+        call(self, Request::from_parts(parts, body), peer).await
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<Self::Body> {
+        call(self, request.map(axum::body::Body::new), peer).await
+    }
+
+    async fn refuse(&self, _: Option<&Parts>, rejection: Rejection) -> Response<Self::Body> {
+        let text = crate::transform::error_body::text(rejection.status());
+        let mut response = Response::new(axum::body::Body::from(text));
+        *response.status_mut() = rejection.status();
+        let fields = response.headers_mut();
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        fields.insert(CONTENT_TYPE, plain);
+        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response.extensions_mut().insert(rejection);
         response
     }
+}
+
+async fn call(
+    router: &axum::Router,
+    mut request: Request<axum::body::Body>,
+    peer: &Peer,
+) -> Response<axum::body::Body> {
+    if let Some(client) = peer.address {
+        request.extensions_mut().insert(ConnectInfo(client));
+    }
+    let Ok(response) = router.clone().call(request).await;
+    response
 }

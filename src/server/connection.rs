@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -18,72 +18,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::activity::{Activity, Serving, Watched};
 use super::app::Answer;
-use super::deadline::Deadline;
+use super::deadline::{Deadline, Event};
+use super::generation::{Generation, Shared};
 use super::peer::Peer;
 use super::prologue::{Prologue, Stream};
 use super::shutdown::Draining;
 use crate::config::Limits;
-use crate::http1::head::HeadLimits;
 use crate::http1::server as http1;
-use crate::observe::AccessRecorder;
 use crate::observe::counted_body::CountedBody;
-use crate::routing::Gate;
-
-/// How long a new connection may take for its first request once the server drains.
-const FIRST_REQUEST: Duration = Duration::from_secs(1);
-
-/// What one reading of the configuration comes to for the connections of a worker. A reload puts another in its place; requests that
-/// have begun keep theirs.
-#[derive(Debug)]
-pub(super) struct Generation<A> {
-    pub(super) app: A,
-    pub(super) limits: Limits,
-    pub(super) log: Option<AccessRecorder>,
-    protocol: auto::Builder<TokioExecutor>,
-}
-
-impl<A: Answer> Generation<A> {
-    pub(super) fn new(app: A, limits: Limits, log: Option<AccessRecorder>) -> Arc<Self> {
-        let protocol = protocol(&limits);
-        Arc::new(Self {
-            app,
-            limits,
-            log,
-            protocol,
-        })
-    }
-}
-
-/// What the connections of a worker have in common. Each worker has its own, so that no two threads contend for it.
-#[derive(Debug)]
-pub(super) struct Shared<A> {
-    generation: RwLock<Arc<Generation<A>>>,
-}
 
 impl<A: Answer> Shared<A> {
-    pub(super) fn new(generation: Arc<Generation<A>>) -> Arc<Self> {
-        Arc::new(Self {
-            generation: RwLock::new(generation),
-        })
-    }
-
-    /// From the next request on, this counts.
-    pub(super) fn renew(&self, generation: Arc<Generation<A>>) {
-        *self
-            .generation
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = generation;
-    }
-
-    pub(super) fn generation(&self) -> Arc<Generation<A>> {
-        Arc::clone(
-            &self
-                .generation
-                .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
-    }
-
     /// Serves what a listener accepted.
     pub(super) async fn open<S: Stream>(
         self: Arc<Self>,
@@ -102,61 +46,40 @@ impl<A: Answer> Shared<A> {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let activity = Activity::new();
-        let generation = self.generation();
-        let rest = match generation.app.gate() {
-            Some(gate) => {
-                generation
-                    .serve_http1(gate, stream, &peer, &activity, draining.clone())
-                    .await
-            }
-            None => Some((stream, Bytes::new())),
-        };
-        if let Some((stream, prefix)) = rest {
+        let handed = self
+            .serve_http1(stream, &peer, &activity, draining.clone())
+            .await;
+        if let Some((stream, prefix)) = handed {
             // Boxed: it is large, and most connections never get here.
+            let generation = self.generation();
             Box::pin(generation.serve_by_hyper(stream, prefix, &peer, &activity, draining)).await;
         }
         activity.has_closed();
     }
-}
 
-impl<A: Answer> Generation<A> {
-    /// Gives a connection of HTTP/2 back, with its first bytes.
-    async fn serve_http1<S>(
+    /// Gives a connection back that is not ours to speak on, with its first bytes.
+    async fn serve_http1<S: Stream>(
         &self,
-        gate: &Gate,
         stream: S,
         peer: &Peer,
         activity: &Arc<Activity>,
-        draining: Draining,
-    ) -> Option<(S, Bytes)>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let limits = HeadLimits {
-            size: self.limits.header_size,
-            count: self.limits.header_count,
-        };
-        let worker = http1::Worker {
-            gate,
-            log: self.log.as_ref(),
-            limits,
-        };
-        let mut connection = http1::Connection::new(worker, stream, activity, peer.ip());
-        let ended = {
-            let serving = pin!(connection.serve());
-            let drain = |_: Pin<&mut _>| activity.drain();
-            self.drive(serving, drain, activity, draining).await
-        };
-        match ended {
-            Some(Ok(http1::Ended::Http2(prefix))) => Some((connection.stream, prefix)),
-            Some(Err(error)) => {
+        mut draining: Draining,
+    ) -> Option<(S, Bytes)> {
+        let begun = pin!(draining.begun());
+        let deadline = Deadline::new(activity, &self.generation().limits, begun);
+        let mut connection = http1::Connection::new(self, stream, peer, activity, deadline);
+        match connection.serve().await {
+            Ok(http1::Ended::Closed) => None,
+            Ok(http1::Ended::Handed(prefix)) => Some((connection.into_stream(), prefix)),
+            Err(error) => {
                 tracing::debug!(client = ?peer.address, %error, "connection ended");
                 None
             }
-            Some(Ok(http1::Ended::Closed)) | None => None,
         }
     }
+}
 
+impl<A: Answer> Generation<A> {
     async fn serve_by_hyper<S>(
         self: &Arc<Self>,
         stream: S,
@@ -180,42 +103,41 @@ impl<A: Answer> Generation<A> {
         });
         let connection = pin!(self.protocol.serve_connection(io, service));
         let drain = |connection: Pin<&mut auto::Connection<'_, _, _, _>>| {
-            activity.drain();
             connection.graceful_shutdown();
         };
         self.drive(connection, drain, activity, draining).await;
     }
 
-    /// Polls a connection under its deadlines, and has it drain when the server does. `None` when its time was over.
+    /// Polls a connection under its deadlines, and has it drain when the server does.
     async fn drive<C: Future>(
         &self,
         mut connection: Pin<&mut C>,
         drain: impl Fn(Pin<&mut C>),
         activity: &Activity,
         mut draining: Draining,
-    ) -> Option<C::Output> {
-        let mut begun = pin!(draining.begun());
-        let mut deadline = Deadline::new(activity, &self.limits);
+    ) {
+        let begun = pin!(draining.begun());
+        let mut deadline = Deadline::new(activity, &self.limits, begun);
         let mut is_draining = false;
         poll_fn(|context| {
-            if let Poll::Ready(ended) = connection.as_mut().poll(context) {
-                return Poll::Ready(Some(ended));
-            }
-            if !is_draining && begun.as_mut().poll(context).is_ready() {
-                is_draining = true;
-                if activity.has_begun() {
-                    drain(connection.as_mut());
-                } else {
-                    // Accepted a moment ago: its first request may be on the way, and will be the last.
-                    activity.drain();
-                    deadline.allow_first_request(FIRST_REQUEST);
+            loop {
+                if connection.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(());
                 }
-                // It may be idle, and end now.
-                context.waker().wake_by_ref();
+                match deadline.poll(context, &self.limits) {
+                    Poll::Pending => return Poll::Pending,
+                    // Time to leave, but not without saying so.
+                    Poll::Ready(_) if !is_draining => {
+                        is_draining = true;
+                        deadline.drain();
+                        drain(connection.as_mut());
+                    }
+                    Poll::Ready(Event::Drain) => {}
+                    Poll::Ready(Event::Over) => return Poll::Ready(()),
+                }
             }
-            deadline.poll(context).map(|()| None)
         })
-        .await
+        .await;
     }
 
     fn answer(
@@ -226,20 +148,13 @@ impl<A: Answer> Generation<A> {
         is_last: bool,
     ) -> impl Future<Output = Result<Response<CountedBody<A::Body, Serving>>, Infallible>> + use<A>
     {
-        let exchange = self.log.as_ref().map(|log| {
-            log.begin(
-                request.method(),
-                request.uri(),
-                request.version(),
-                request.headers(),
-                peer.ip(),
-            )
-        });
-        let mut serving = activity.begin(exchange);
-        let client = peer.address;
+        let (parts, body) = request.into_parts();
+        let mut serving = activity.begin(self.begin_log(&parts, peer));
+        let request = Request::from_parts(parts, body);
+        let peer = peer.clone();
         async move {
             let version = request.version();
-            let mut response = self.app.answer(request, client).await;
+            let mut response = self.app.answer(request, &peer).await;
             if is_last && version <= Version::HTTP_11 {
                 response
                     .headers_mut()
@@ -251,7 +166,7 @@ impl<A: Answer> Generation<A> {
     }
 }
 
-fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
+pub(super) fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut protocol = auto::Builder::new(TokioExecutor::new());
     protocol
         .http1()

@@ -6,10 +6,11 @@
 //! 4. At the end ([`shutdown`]): no new connections, idle ones are closed, answers under way are finished, up to a deadline.
 
 pub(crate) mod activity;
-mod app;
+pub(crate) mod app;
 mod connection;
-mod deadline;
+pub(crate) mod deadline;
 mod error;
+pub(crate) mod generation;
 mod listener;
 pub(crate) mod peer;
 mod prologue;

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::ServeError;
 use super::app::{Answer, App};
-use super::connection::{Generation, Shared};
+use super::generation::{Generation, Shared};
 use super::listener::{Bound, Listener, SocketFile};
 use super::peer::Peer;
 use super::prologue::Prologue;

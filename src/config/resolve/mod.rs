@@ -3,6 +3,7 @@
 //! Every value is judged, and every problem collected, before one of them ends the work: a person mends a file in one go.
 
 mod fields;
+mod limits;
 mod redirect;
 mod route;
 mod site;
@@ -17,15 +18,12 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    AccessLog, CacheConfig, Config, Limits, Listen, ListenAddress, LogConfig,
+    AccessLog, CacheConfig, Config, Listen, ListenAddress, LogConfig,
     error::{Problem, nearest},
     file::{self, File, Number, Size, Text, Time},
     quantity,
 };
 
-/// The smallest buffer that the HTTP/1.1 implementation can read a head with.
-const LEAST_HEADER_SIZE: u64 = 8 << 10;
-const MOST_HEADER_SIZE: u64 = 1 << 20;
 /// More threads than any machine has cores: a slip of the finger.
 const MOST_WORKERS: i64 = 4096;
 
@@ -110,44 +108,6 @@ impl Judge<'_> {
                 .time(written.revalidate.as_ref())
                 .unwrap_or(default.revalidate),
         }
-    }
-
-    fn limits(&mut self, written: &file::Limits) -> Limits {
-        let default = Limits::default();
-        Limits {
-            header_timeout: self
-                .positive_time(written.header_timeout.as_ref())
-                .unwrap_or(default.header_timeout),
-            keep_alive_timeout: self
-                .positive_time(written.keep_alive_timeout.as_ref())
-                .unwrap_or(default.keep_alive_timeout),
-            header_size: written
-                .header_size
-                .as_ref()
-                .and_then(|size| self.header_size(size))
-                .unwrap_or(default.header_size),
-            header_count: (written.header_count.as_ref())
-                .and_then(|count| self.number(count, "header_count", 1..=10_000))
-                .unwrap_or(default.header_count),
-            connections: (written.connections.as_ref())
-                .and_then(|count| self.number(count, "connections", 1..=10_000_000))
-                .unwrap_or(default.connections),
-            drain_timeout: self
-                .time(written.drain_timeout.as_ref())
-                .unwrap_or(default.drain_timeout),
-        }
-    }
-
-    fn header_size(&mut self, written: &Size) -> Option<usize> {
-        let size = self.size(Some(written))?;
-        if !(LEAST_HEADER_SIZE..=MOST_HEADER_SIZE).contains(&size) {
-            self.wrong(
-                written,
-                Problem::new("`header_size` is out of bounds")
-                    .help("write a size from `\"8KiB\"` to `\"1MiB\"`"),
-            );
-        }
-        usize::try_from(size).ok()
     }
 
     fn log(&mut self, written: &file::Log, unset: AccessLog) -> LogConfig {

@@ -185,15 +185,12 @@ impl Client {
         );
     }
 
-    /// True when the server has closed or reset this connection, without waiting for it.
-    pub(crate) fn is_closed(&mut self) -> bool {
+    /// True when something can be read, be it the end.
+    pub(crate) fn has_bytes(&mut self) -> bool {
         self.stream.set_nonblocking(true).unwrap();
-        let closed = match self.stream.peek(&mut [0]) {
-            Ok(read) => read == 0,
-            Err(error) => is_disconnect(&error),
-        };
+        let has_bytes = self.stream.peek(&mut [0]).is_ok();
         self.stream.set_nonblocking(false).unwrap();
-        closed
+        has_bytes
     }
 
     /// True when sending has become pointless: what was sent last found nobody.

@@ -1,0 +1,271 @@
+//! An answer on its way out.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::response::Parts;
+use http::{HeaderMap, Method, StatusCode, Version};
+use http_body::{Body, Frame};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::response::{self, Connection as Persistence, Framing};
+use super::wire::Wire;
+use crate::server::activity::{Activity, Serving};
+
+/// A piece up to this size leaves joined with what stands before it.
+const JOINED: usize = 8 << 10;
+
+#[derive(Debug)]
+pub(super) struct Transmission<B> {
+    body: B,
+    framing: Framing,
+    /// Head, framing and small pieces; sent up to `sent`.
+    out: Vec<u8>,
+    sent: usize,
+    /// A piece that is too large to be copied, and what follows it.
+    large: Bytes,
+    after: &'static [u8],
+    /// All of it is in the three above.
+    is_last: bool,
+    /// What the wire will have taken when the head is out, and the bytes of the body so far.
+    head_ends_at: u64,
+    of_body: u64,
+    is_blocked: bool,
+}
+
+impl<B: Body<Data = Bytes, Error: Into<axum::BoxError>> + Unpin> Transmission<B> {
+    /// `before` goes out first; `ready_lines` are fields of the head that were written before.
+    pub(super) fn new(
+        mut out: Vec<u8>,
+        parts: &Parts,
+        ready_lines: Option<&[u8]>,
+        body: B,
+        framing: Framing,
+        persistence: Persistence,
+    ) -> Self {
+        let small = match framing {
+            Framing::Length(length) if length <= JOINED as u64 => {
+                usize::try_from(length).unwrap_or(0)
+            }
+            _ => 0,
+        };
+        out.reserve(512 + small);
+        response::write_head(
+            &mut out,
+            parts.status,
+            ready_lines,
+            &parts.headers,
+            framing,
+            persistence,
+        );
+        Self {
+            body,
+            framing,
+            head_ends_at: out.len() as u64,
+            out,
+            sent: 0,
+            large: Bytes::new(),
+            after: b"",
+            is_last: matches!(framing, Framing::Nothing | Framing::Length(0)),
+            of_body: 0,
+            is_blocked: false,
+        }
+    }
+
+    /// Told once, before the first byte is sent.
+    pub(super) fn starts_at(&mut self, written: u64) {
+        self.head_ends_at += written;
+    }
+
+    /// Whether it waits for the client, not for the handler.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.is_blocked
+    }
+
+    /// Ready when all of it is with the system.
+    ///
+    /// # Errors
+    /// When the client is gone, or the body ended otherwise than it was promised: what the client has then is visibly cut off.
+    pub(super) fn poll<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        wire: &mut Wire<S>,
+        activity: &Activity,
+        serving: &mut Serving,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.is_blocked = false;
+        loop {
+            let mut waits_for_body = false;
+            while !self.is_last && self.large.is_empty() && self.out.len() < JOINED {
+                match Pin::new(&mut self.body).poll_frame(context) {
+                    Poll::Ready(frame) => self.put(frame)?,
+                    Poll::Pending => {
+                        waits_for_body = true;
+                        break;
+                    }
+                }
+            }
+            if self.is_sent() {
+                if self.is_last {
+                    return Poll::Ready(Ok(()));
+                }
+                if waits_for_body {
+                    return Poll::Pending;
+                }
+                continue;
+            }
+            self.is_blocked = true;
+            let before = wire.written;
+            ready!(self.poll_send(wire, context))?;
+            self.is_blocked = false;
+            activity.has_written(wire.written - before);
+            let of_body = wire.written.saturating_sub(self.head_ends_at);
+            serving.sent(of_body.min(self.of_body));
+        }
+    }
+
+    fn is_sent(&self) -> bool {
+        self.sent == self.out.len() && self.large.is_empty() && self.after.is_empty()
+    }
+
+    fn poll_send<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        wire: &mut Wire<S>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let pieces = [&self.out[self.sent..], &self.large, self.after];
+        let mut written = ready!(wire.poll_write(context, pieces))?;
+        let of_out = written.min(self.out.len() - self.sent);
+        self.sent += of_out;
+        written -= of_out;
+        if self.sent == self.out.len() {
+            self.out.clear();
+            self.sent = 0;
+        }
+        let of_large = written.min(self.large.len());
+        if of_large == self.large.len() {
+            // Not only emptied: a chunk of a file goes back to where it came from.
+            self.large = Bytes::new();
+        } else {
+            let _ = self.large.split_to(of_large);
+        }
+        self.after = &self.after[written - of_large..];
+        Poll::Ready(Ok(()))
+    }
+
+    /// What the body has next, as it goes over the wire.
+    fn put(&mut self, frame: Option<Result<Frame<Bytes>, B::Error>>) -> io::Result<()> {
+        let frame = match frame {
+            Some(frame) => frame.map_err(io::Error::other)?,
+            None => return self.end(&HeaderMap::new()),
+        };
+        match frame.into_data() {
+            Ok(data) => self.put_data(data),
+            Err(frame) => match frame.into_trailers() {
+                Ok(trailers) => self.end(&trailers),
+                Err(_) => Ok(()),
+            },
+        }
+    }
+
+    fn put_data(&mut self, data: Bytes) -> io::Result<()> {
+        let length = data.len() as u64;
+        self.of_body += length;
+        match &mut self.framing {
+            // An empty chunk would be the last one.
+            Framing::Chunked if length == 0 => return Ok(()),
+            Framing::Chunked => {
+                self.out
+                    .extend_from_slice(format!("{length:X}\r\n").as_bytes());
+                self.after = b"\r\n";
+            }
+            Framing::Length(left) => {
+                *left = left.checked_sub(length).ok_or_else(|| {
+                    io::Error::other("the body is longer than its Content-Length")
+                })?;
+                self.is_last = *left == 0;
+            }
+            Framing::UntilClose | Framing::Nothing => {}
+        }
+        if data.len() > JOINED {
+            self.large = data;
+        } else {
+            self.out.extend_from_slice(&data);
+            self.out.extend_from_slice(std::mem::take(&mut self.after));
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, trailers: &HeaderMap) -> io::Result<()> {
+        match self.framing {
+            Framing::Length(left) if left > 0 => {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the body is shorter than its Content-Length",
+                ));
+            }
+            Framing::Chunked => {
+                self.out.extend_from_slice(b"0\r\n");
+                for (name, value) in trailers {
+                    if !super::chunked::is_forbidden(name) {
+                        response::write_field(&mut self.out, name.as_str(), value.as_bytes());
+                    }
+                }
+                self.out.extend_from_slice(b"\r\n");
+            }
+            _ => {}
+        }
+        self.is_last = true;
+        Ok(())
+    }
+}
+
+/// How the end of an answer's body is told to this client (RFC 9112 §6.3).
+///
+/// # Errors
+/// When the answer contradicts itself.
+pub(super) fn framing(
+    request: (&Method, Version),
+    parts: &Parts,
+    body: &impl Body,
+    has_ready_lines: bool,
+) -> io::Result<Framing> {
+    let (method, version) = request;
+    if *method == Method::HEAD
+        || matches!(
+            parts.status,
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        )
+    {
+        return Ok(Framing::Nothing);
+    }
+    let exact = body.size_hint().exact();
+    if has_ready_lines {
+        return Ok(Framing::Length(exact.unwrap_or_default()));
+    }
+    if let Some(length) = exact {
+        let said = parts.headers.get(CONTENT_LENGTH);
+        if said.is_some_and(|said| {
+            said.to_str().ok().and_then(|said| said.parse().ok()) != Some(length)
+        }) {
+            return Err(io::Error::other(
+                "a Content-Length that is not that of the body",
+            ));
+        }
+        return Ok(Framing::Length(length));
+    }
+    if let Some(said) = parts.headers.get(CONTENT_LENGTH) {
+        let length = said.to_str().ok().and_then(|said| said.parse().ok());
+        return length
+            .map(Framing::Length)
+            .ok_or_else(|| io::Error::other("a Content-Length that is no number"));
+    }
+    Ok(if version == Version::HTTP_11 {
+        Framing::Chunked
+    } else {
+        Framing::UntilClose
+    })
+}

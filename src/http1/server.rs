@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONNECTION;
+use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::request::Parts;
-use http::{Method, Response, Version};
+use http::{Method, Response, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::body::Incoming;
@@ -289,7 +289,14 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         intake: &mut Intake,
         serving: &mut Serving,
     ) -> io::Result<bool> {
-        let (parts, mut body) = response.into_parts();
+        let (mut parts, mut body) = response.into_parts();
+        // RFC 9110 §8.6: not even that of what is not there.
+        if matches!(
+            parts.status,
+            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT
+        ) {
+            parts.headers.remove(CONTENT_LENGTH);
+        }
         let lines = A::take_lines(&mut body);
         let framing = transmission::framing(request, &parts, &body, lines.is_some())?;
         let mut transmission = Transmission::new(

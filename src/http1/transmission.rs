@@ -243,6 +243,10 @@ pub(super) fn framing(
         return Ok(Framing::Nothing);
     }
     let exact = body.size_hint().exact();
+    // RFC 9110 §15.3.6: there is nothing to be sent, and it is said.
+    if parts.status == StatusCode::RESET_CONTENT {
+        return Ok(Framing::Length(0));
+    }
     if has_ready_lines {
         return Ok(Framing::Length(exact.unwrap_or_default()));
     }

@@ -1,13 +1,16 @@
 //! What answers the requests of a connection.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tower_service::Service as _;
 
@@ -16,6 +19,10 @@ use crate::http1;
 use crate::rejection::Rejection;
 use crate::routing::Gate;
 use crate::static_files::body::Body;
+
+/// How much of a body that nobody wants is read, and for how long, before HTTP/2 is answered.
+const DISCARDED: usize = 64 << 10;
+const DISCARDED_WITHIN: Duration = Duration::from_secs(1);
 
 /// The sites of a configuration, or a router that a program brought.
 #[derive(Clone, Debug)]
@@ -70,7 +77,10 @@ impl Answer for Arc<Arc<Gate>> {
     }
 
     async fn answer(&self, request: Request<Incoming>, _: &Peer) -> Response<Body> {
-        let (parts, _) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        if !body.is_end_stream() {
+            Box::pin(discard(body)).await;
+        }
         Gate::answer(self, &parts, false).await
     }
 
@@ -113,6 +123,23 @@ impl Answer for axum::Router {
         response.extensions_mut().insert(rejection);
         response
     }
+}
+
+/// A body that nobody wants is read all the same, within bounds: what is wrong with it may come last, and a client that is still sending
+/// may not look at an answer.
+async fn discard(mut body: Incoming) {
+    let all = async {
+        let mut left = DISCARDED;
+        while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
+        {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // Whoever takes longer is answered before it has ended.
+    let _ = tokio::time::timeout(DISCARDED_WITHIN, all).await;
 }
 
 async fn call(

@@ -101,8 +101,8 @@ impl<A: Answer> Generation<A> {
             let is_last = of_requests.has_begun();
             Arc::clone(self).answer(request, peer, activity, is_last)
         });
-        let connection = pin!(self.protocol.serve_connection(io, service));
-        let drain = |connection: Pin<&mut auto::Connection<'_, _, _, _>>| {
+        let connection = pin!(self.protocol.serve_connection_with_upgrades(io, service));
+        let drain = |connection: Pin<&mut auto::UpgradeableConnection<'_, _, _, _>>| {
             connection.graceful_shutdown();
         };
         self.drive(connection, drain, activity, draining).await;

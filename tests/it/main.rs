@@ -20,6 +20,7 @@ mod connection;
 mod containment;
 mod cors;
 mod descriptors;
+mod differential;
 mod drain;
 mod error_pages;
 mod expect;

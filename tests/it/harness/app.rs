@@ -41,6 +41,10 @@ impl Journal {
         self.0.lock().unwrap().clone()
     }
 
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
     /// The targets asked for, in order.
     pub(crate) fn targets(&self) -> Vec<String> {
         self.seen().into_iter().map(|seen| seen.target).collect()
@@ -58,7 +62,9 @@ impl Journal {
     }
 
     fn update(&self, index: usize, change: impl FnOnce(&mut Seen)) {
-        change(&mut self.0.lock().unwrap()[index]);
+        if let Some(seen) = self.0.lock().unwrap().get_mut(index) {
+            change(seen);
+        }
     }
 
     /// Reads a body, noting what comes as it comes.
@@ -166,7 +172,7 @@ async fn report(
     if let Err(error) = journal.read(index, request.into_body()).await {
         return (StatusCode::BAD_REQUEST, format!("the body: {error}")).into_response();
     }
-    let seen = &journal.seen()[index];
+    let seen = journal.seen().get(index).cloned().unwrap_or_default();
     let body = String::from_utf8_lossy(&seen.body).into_owned();
     let trailers: Vec<String> = seen
         .trailers

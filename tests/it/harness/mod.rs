@@ -5,6 +5,7 @@ mod check;
 mod client;
 mod docroot;
 mod h2;
+mod hyper_peer;
 mod multipart;
 mod response;
 mod server;
@@ -18,6 +19,7 @@ pub(crate) use docroot::{
     PUBLISHED_DATE, SECRET, pattern,
 };
 pub(crate) use h2::{H2Client, H2Outcome};
+pub(crate) use hyper_peer::HyperPeer;
 pub(crate) use multipart::parts;
 pub(crate) use response::Response;
 pub(crate) use server::{TestServer, request};

@@ -43,6 +43,7 @@ impl Response {
             assert!(count <= 1, "{name} {count} times: {self:?}");
         }
         self.check_framing();
+        self.check_trailers();
         self.check_dates();
         self.check_negotiation();
         self.check_range();
@@ -82,6 +83,35 @@ impl Response {
             assert!(
                 ends,
                 "a body until the end of a connection that does not end: {self:?}"
+            );
+        }
+    }
+
+    /// RFC 9110 §6.5.1: trailers go to who asked for them, and nothing that frames or routes a message is one.
+    #[track_caller]
+    fn check_trailers(&self) {
+        if self.trailers.is_empty() {
+            return;
+        }
+        let asked = self.head.request.to_ascii_lowercase();
+        assert!(
+            asked.contains(r"\r\nte:") && asked.contains("trailers"),
+            "trailers that nobody asked for: {:?} {self:?}",
+            self.trailers
+        );
+        for (name, _) in &self.trailers {
+            assert!(
+                ![
+                    "content-length",
+                    "transfer-encoding",
+                    "host",
+                    "set-cookie",
+                    "content-type",
+                    "content-encoding",
+                    "trailer",
+                ]
+                .contains(&name.as_str()),
+                "no trailer may be a {name}: {self:?}"
             );
         }
     }

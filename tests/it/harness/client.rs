@@ -86,6 +86,7 @@ impl Client {
     #[track_caller]
     pub(crate) fn try_read(&mut self, request: &[u8]) -> Result<Response, String> {
         let head = self.try_read_head(request)?;
+        let mut trailers = Vec::new();
         let body = match head.framing() {
             Framing::None => Vec::new(),
             Framing::Length(length) => {
@@ -97,11 +98,15 @@ impl Client {
                     .map_err(|error| format!("{error} in the body of {head:?}"))?
             }
             Framing::Chunked => self
-                .read_chunks()
+                .read_chunks(&mut trailers)
                 .map_err(|error| format!("{error} in the chunks of {head:?}"))?,
             Framing::UntilClose => self.read_to_end(),
         };
-        let response = Response { head, body };
+        let response = Response {
+            head,
+            body,
+            trailers,
+        };
         response.check();
         Ok(response)
     }
@@ -201,25 +206,32 @@ impl Client {
         self.sending_failed
     }
 
-    fn read_chunks(&mut self) -> Result<Vec<u8>, String> {
+    /// RFC 9112 §7.1, as narrow as the grammar is.
+    fn read_chunks(&mut self, trailers: &mut Vec<(String, String)>) -> Result<Vec<u8>, String> {
         let mut body = Vec::new();
         loop {
             let line = self.take_line()?;
             let size = usize::from_str_radix(&line, 16)
-                .map_err(|_| format!("a chunk size of {line:?}"))?;
+                .ok()
+                .filter(|_| line.bytes().all(|byte| byte.is_ascii_hexdigit()))
+                .ok_or_else(|| format!("a chunk size of {line:?}"))?;
             if size == 0 {
-                // No trailer section is expected of a file server.
-                let line = self.take_line()?;
-                return if line.is_empty() {
-                    Ok(body)
-                } else {
-                    Err(format!("a trailer: {line:?}"))
-                };
+                break;
             }
             body.extend(self.take(size)?);
             if !self.take_line()?.is_empty() {
                 return Err("a chunk longer than it said".to_owned());
             }
+        }
+        loop {
+            let line = self.take_line()?;
+            if line.is_empty() {
+                return Ok(body);
+            }
+            let (name, value) = line
+                .split_once(':')
+                .ok_or_else(|| format!("a trailer: {line:?}"))?;
+            trailers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
     }
 

@@ -1,5 +1,6 @@
 //! A real server on a port of its own, and a client that sees every byte.
 
+mod app;
 mod check;
 mod client;
 mod docroot;
@@ -10,6 +11,7 @@ mod server;
 
 use std::time::{Duration, Instant};
 
+pub(crate) use app::{Journal, Seen, app};
 pub(crate) use client::{Client, PATIENCE};
 pub(crate) use docroot::{
     A_JS, A_JS_BR, A_JS_GZ, A_JS_GZ_LEVEL_1, A_JS_ZST, Docroot, OTHER_JS, OTHER_JS_GZ, PUBLISHED,
@@ -30,4 +32,13 @@ pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {
         std::thread::sleep(Duration::from_millis(10));
     }
     holds()
+}
+
+/// As much of a request as a message about it needs.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars()
+        .take(300)
+        .collect::<String>()
+        .escape_debug()
+        .to_string()
 }

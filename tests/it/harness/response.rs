@@ -14,6 +14,8 @@ pub(crate) struct Head {
 pub(crate) struct Response {
     pub(crate) head: Head,
     pub(crate) body: Vec<u8>,
+    /// The trailer section of a chunked body, names in lower case.
+    pub(crate) trailers: Vec<(String, String)>,
 }
 
 /// Where the body ends (RFC 9112 §6.3).

@@ -9,7 +9,7 @@ use std::time::Duration;
 use daemun::{Config, ListenAddress, Listener, Server};
 use tokio::sync::oneshot;
 
-use super::{Client, Docroot, Response};
+use super::{Client, Docroot, Journal, Response, app};
 
 /// How long a server may take to stop: more than the default drain timeout.
 const STOP_WITHIN: Duration = Duration::from_secs(40);
@@ -45,6 +45,40 @@ impl TestServer {
 
     /// The same on so many worker threads; none: on the current-thread runtime of the caller.
     pub(crate) fn start_with_workers(docroot: Docroot, config: &str, workers: usize) -> Self {
+        Self::start_app(docroot, config, workers, None)
+    }
+
+    /// A router of one's own under a configuration, of which only its limits and its log count.
+    pub(crate) fn with_app(app: axum::Router, keys: &str) -> Self {
+        let config = format!("[[site]]\ndocroot = \"$ROOT\"\n{keys}\n");
+        Self::start_app(Docroot::empty(), &config, 0, Some(app))
+    }
+
+    /// A server of the router that any test may use, and what its handlers see.
+    pub(crate) fn app(keys: &str) -> (Self, Journal) {
+        let journal = Journal::default();
+        (Self::with_app(app(&journal), keys), journal)
+    }
+
+    /// The statuses of everything that the server answers to these bytes, interim ones included, until it or the client is done.
+    #[track_caller]
+    pub(crate) fn statuses(&self, bytes: impl AsRef<[u8]>) -> Vec<u16> {
+        let mut client = self.connect();
+        client.send(bytes.as_ref());
+        client.shut_write();
+        let mut statuses = Vec::new();
+        while let Ok(response) = client.try_read(bytes.as_ref()) {
+            statuses.push(response.status());
+        }
+        statuses
+    }
+
+    fn start_app(
+        docroot: Docroot,
+        config: &str,
+        workers: usize,
+        app: Option<axum::Router>,
+    ) -> Self {
         let text = config
             .replace("$ROOT", docroot.root().to_str().expect("UTF-8"))
             .replace("$OUTSIDE", docroot.outside().to_str().expect("UTF-8"))
@@ -56,7 +90,7 @@ impl TestServer {
             .name("server".to_owned())
             .spawn(move || {
                 tell_stopped
-                    .send(run(&text, workers, &tell_ready, stop_asked))
+                    .send(run(&text, workers, app, &tell_ready, stop_asked))
                     .ok();
             })
             .expect("a thread");
@@ -163,6 +197,7 @@ pub(crate) fn request(method: &str, target: &str, fields: &[&str]) -> String {
 fn run(
     config: &str,
     workers: usize,
+    app: Option<axum::Router>,
     ready: &mpsc::Sender<SocketAddr>,
     stop: oneshot::Receiver<()>,
 ) -> Result<(), String> {
@@ -173,7 +208,11 @@ fn run(
     runtime.block_on(async {
         let config =
             Config::parse(config, Path::new("test.toml")).unwrap_or_else(|error| panic!("{error}"));
-        let server = Server::new(&config).unwrap_or_else(|error| panic!("{error}"));
+        let server = match app {
+            None => Server::new(&config),
+            Some(app) => Server::with_app(&config, app),
+        };
+        let server = server.unwrap_or_else(|error| panic!("{error}"));
         let address: ListenAddress = "127.0.0.1:0".parse().expect("an address");
         let listener = Listener::bind(&address).unwrap_or_else(|error| panic!("{error}"));
         let ListenAddress::Tcp(address) = listener.local_address() else {

@@ -54,6 +54,14 @@ impl Chunked {
         }
     }
 
+    /// Bytes of the present chunk that are still to come.
+    pub(crate) fn announced(&self) -> u64 {
+        match self.state {
+            State::Data(left) => left,
+            _ => 0,
+        }
+    }
+
     /// Takes the next piece from the front of `received`.
     ///
     /// # Errors

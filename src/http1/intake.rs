@@ -198,12 +198,16 @@ impl Intake {
             Piece::Data(data) => {
                 self.expects_continue = false;
                 self.taken += data.len() as u64;
-                if self.taken > self.most {
-                    return Err(Rejection::BODY_TOO_LARGE);
-                }
             }
             Piece::End(_) => self.rest = Rest::Nothing,
             Piece::Incomplete => {}
+        }
+        let announced = match &self.rest {
+            Rest::Chunks(chunked) => chunked.announced(),
+            _ => 0,
+        };
+        if self.taken.saturating_add(announced) > self.most {
+            return Err(Rejection::BODY_TOO_LARGE);
         }
         if matches!(self.rest, Rest::Bytes(0)) {
             self.rest = Rest::Nothing;

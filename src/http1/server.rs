@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::request::Parts;
-use http::{Method, Response, StatusCode, Version};
+use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::body::Incoming;
@@ -23,7 +23,7 @@ use super::head::{self, Head};
 use super::intake::Intake;
 use super::interim::Interim;
 use super::response::Connection as Persistence;
-use super::transmission::{self, Transmission};
+use super::transmission::{self, Asked, Transmission};
 use super::wire::Wire;
 use crate::config::Limits;
 use crate::header::framing::RequestBody;
@@ -202,48 +202,36 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         } = *head;
         let log = self.generation.begin_log(&parts, self.peer);
         let mut serving = self.activity.begin(log);
+        let mut asked = Asked::new(&parts);
         let mut body = Incoming::default();
         if A::READS_BODIES {
             let (incoming, channel) = intake.open();
             body = incoming;
+            asked = asked.with_trailers(&parts);
             parts.extensions.insert(Interim(channel));
         }
-        let request = (parts.method.clone(), parts.version);
-        let response = match self.answer(parts, body, &mut intake).await? {
+        let answered = self.answer(parts, body, &mut intake).await?;
+        let refused = answered.as_ref().err().copied();
+        let response = match answered {
             Ok(response) => response,
-            Err(rejection) => {
-                let response = self.generation.app.refuse(None, rejection).await;
-                serving.answered(&response);
-                let persistence = Persistence::new(request.1, false);
-                self.transmit(
-                    response,
-                    (&request.0, request.1),
-                    persistence,
-                    &mut intake,
-                    &mut serving,
-                )
-                .await?;
-                return Ok(After::refusal(rejection));
-            }
+            Err(rejection) => self.generation.app.refuse(None, rejection).await,
         };
         serving.answered(&response);
         let keeps_alive = keeps_alive
+            && refused.is_none()
             && !is_last
             && intake.lets_go_on(&mut self.wire.received)
             && !self.activity.is_draining()
             && !response.headers().contains_key(CONNECTION);
-        let persistence = Persistence::new(request.1, keeps_alive);
+        let persistence = Persistence::new(asked.version, keeps_alive);
         let is_delimited = self
-            .transmit(
-                response,
-                (&request.0, request.1),
-                persistence,
-                &mut intake,
-                &mut serving,
-            )
+            .transmit(response, &asked, persistence, &mut intake, &mut serving)
             .await?;
         drop(serving);
-        self.leave(intake, keeps_alive && is_delimited).await
+        match refused {
+            Some(rejection) => Ok(After::refusal(rejection)),
+            None => self.leave(intake, keeps_alive && is_delimited).await,
+        }
     }
 
     /// Step 3. Inside: why the request's body is none.
@@ -284,7 +272,7 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
     async fn transmit(
         &mut self,
         response: Response<A::Body>,
-        request: (&Method, Version),
+        asked: &Asked,
         persistence: Persistence,
         intake: &mut Intake,
         serving: &mut Serving,
@@ -298,13 +286,13 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
             parts.headers.remove(CONTENT_LENGTH);
         }
         let lines = A::take_lines(&mut body);
-        let framing = transmission::framing(request, &parts, &body, lines.is_some())?;
+        let framing = transmission::framing(asked, &parts, &body, lines.is_some())?;
         let mut transmission = Transmission::new(
             intake.take_interim(),
             &parts,
             lines.as_deref(),
             body,
-            framing,
+            (framing, asked.takes_trailers),
             persistence,
         );
         drop((parts, lines));
@@ -377,12 +365,10 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         let generation = Arc::clone(&self.generation);
         let response = generation.app.refuse(parts, rejection).await;
         serving.answered(&response);
-        let request = parts.map_or((&Method::GET, Version::HTTP_11), |parts| {
-            (&parts.method, parts.version)
-        });
-        let persistence = Persistence::new(request.1, false);
+        let asked = parts.map(Asked::new).unwrap_or_default();
+        let persistence = Persistence::new(asked.version, false);
         let mut intake = Intake::none(self.generation.head_limits());
-        self.transmit(response, request, persistence, &mut intake, &mut serving)
+        self.transmit(response, &asked, persistence, &mut intake, &mut serving)
             .await?;
         Ok(After::refusal(rejection))
     }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, TE};
 use http::response::Parts;
 use http::{HeaderMap, Method, StatusCode, Version};
 use http_body::{Body, Frame};
@@ -22,6 +22,8 @@ const JOINED: usize = 8 << 10;
 pub(super) struct Transmission<B> {
     body: B,
     framing: Framing,
+    /// Whether the client wants fields after the body (RFC 9110 §6.5.1).
+    takes_trailers: bool,
     /// Head, framing and small pieces; sent up to `sent`.
     out: Vec<u8>,
     sent: usize,
@@ -43,7 +45,7 @@ impl<B: Body<Data = Bytes, Error: Into<axum::BoxError>> + Unpin> Transmission<B>
         parts: &Parts,
         ready_lines: Option<&[u8]>,
         body: B,
-        framing: Framing,
+        (framing, takes_trailers): (Framing, bool),
         persistence: Persistence,
     ) -> Self {
         let small = match framing {
@@ -64,6 +66,7 @@ impl<B: Body<Data = Bytes, Error: Into<axum::BoxError>> + Unpin> Transmission<B>
         Self {
             body,
             framing,
+            takes_trailers,
             head_ends_at: out.len() as u64,
             out,
             sent: 0,
@@ -210,7 +213,7 @@ impl<B: Body<Data = Bytes, Error: Into<axum::BoxError>> + Unpin> Transmission<B>
             Framing::Chunked => {
                 self.out.extend_from_slice(b"0\r\n");
                 for (name, value) in trailers {
-                    if !super::chunked::is_forbidden(name) {
+                    if self.takes_trailers && !super::chunked::is_forbidden(name) {
                         response::write_field(&mut self.out, name.as_str(), value.as_bytes());
                     }
                 }
@@ -223,18 +226,58 @@ impl<B: Body<Data = Bytes, Error: Into<axum::BoxError>> + Unpin> Transmission<B>
     }
 }
 
+/// What of a request its answer's form depends on.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) method: Method,
+    pub(super) version: Version,
+    /// RFC 9110 §10.1.4.
+    pub(super) takes_trailers: bool,
+}
+
+impl Asked {
+    pub(super) fn new(request: &http::request::Parts) -> Self {
+        Self {
+            method: request.method.clone(),
+            version: request.version,
+            takes_trailers: false,
+        }
+    }
+
+    /// For an answer that may have trailers.
+    pub(super) fn with_trailers(mut self, request: &http::request::Parts) -> Self {
+        self.takes_trailers = request
+            .headers
+            .get_all(TE)
+            .iter()
+            .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
+            .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"));
+        self
+    }
+}
+
+impl Default for Asked {
+    /// For what was no request.
+    fn default() -> Self {
+        Self {
+            method: Method::GET,
+            version: Version::HTTP_11,
+            takes_trailers: false,
+        }
+    }
+}
+
 /// How the end of an answer's body is told to this client (RFC 9112 §6.3).
 ///
 /// # Errors
 /// When the answer contradicts itself.
 pub(super) fn framing(
-    request: (&Method, Version),
+    asked: &Asked,
     parts: &Parts,
     body: &impl Body,
     has_ready_lines: bool,
 ) -> io::Result<Framing> {
-    let (method, version) = request;
-    if *method == Method::HEAD
+    if asked.method == Method::HEAD
         || matches!(
             parts.status,
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
@@ -267,7 +310,7 @@ pub(super) fn framing(
             .map(Framing::Length)
             .ok_or_else(|| io::Error::other("a Content-Length that is no number"));
     }
-    Ok(if version == Version::HTTP_11 {
+    Ok(if asked.version == Version::HTTP_11 {
         Framing::Chunked
     } else {
         Framing::UntilClose

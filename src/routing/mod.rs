@@ -15,4 +15,5 @@ mod site;
 pub(crate) use gate::{Gate, GateService};
 pub(crate) use host::HostPattern;
 pub(crate) use path::PathPattern;
+pub(crate) use request::check_for_router;
 pub(crate) use site::RouteLabel;

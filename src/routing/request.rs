@@ -10,6 +10,20 @@ use crate::rejection::Rejection;
 /// A sound request names its host, but for HTTP/1.0, where none means the default site.
 pub(super) fn check(request: &Parts) -> Result<Option<Host<'_>>, Rejection> {
     check_method(&request.method)?;
+    check_expectation(request)?;
+    host(request)
+}
+
+/// The same for a program's own router, whose methods are its own; but nothing here could make a tunnel of HTTP/1.1 (RFC 9110 §9.3.6).
+pub(crate) fn check_for_router(request: &Parts) -> Result<(), Rejection> {
+    if request.method == Method::CONNECT && request.version <= Version::HTTP_11 {
+        return Err(Rejection::METHOD_UNKNOWN);
+    }
+    check_expectation(request)?;
+    host(request).map(drop)
+}
+
+fn check_expectation(request: &Parts) -> Result<(), Rejection> {
     if request.headers.contains_key(header::EXPECT)
         && !request
             .headers
@@ -19,7 +33,7 @@ pub(super) fn check(request: &Parts) -> Result<Option<Host<'_>>, Rejection> {
     {
         return Err(Rejection::EXPECTATION);
     }
-    host(request)
+    Ok(())
 }
 
 /// For a request whose head somebody else has read: hyper takes a length beside `chunked`.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tower_service::Service as _;
@@ -17,7 +17,7 @@ use tower_service::Service as _;
 use super::peer::Peer;
 use crate::http1;
 use crate::rejection::Rejection;
-use crate::routing::Gate;
+use crate::routing::{self, Gate};
 use crate::static_files::body::Body;
 
 /// How much of a body that nobody wants is read, and for how long, before HTTP/2 is answered.
@@ -113,16 +113,42 @@ impl Answer for axum::Router {
     }
 
     async fn refuse(&self, _: Option<&Parts>, rejection: Rejection) -> Response<Self::Body> {
-        let text = crate::transform::error_body::text(rejection.status());
-        let mut response = Response::new(axum::body::Body::from(text));
-        *response.status_mut() = rejection.status();
-        let fields = response.headers_mut();
-        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-        fields.insert(CONTENT_TYPE, plain);
-        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response.extensions_mut().insert(rejection);
-        response
+        refuse(rejection)
     }
+}
+
+async fn call(
+    router: &axum::Router,
+    request: Request<axum::body::Body>,
+    peer: &Peer,
+) -> Response<axum::body::Body> {
+    let (mut parts, body) = request.into_parts();
+    if let Err(rejection) = routing::check_for_router(&parts) {
+        let mut response = refuse(rejection);
+        if parts.version <= Version::HTTP_11 {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        return response;
+    }
+    if let Some(client) = peer.address {
+        parts.extensions.insert(ConnectInfo(client));
+    }
+    let request = Request::from_parts(parts, body);
+    let Ok(response) = router.clone().call(request).await;
+    response
+}
+
+fn refuse(rejection: Rejection) -> Response<axum::body::Body> {
+    let text = crate::transform::error_body::text(rejection.status());
+    let mut response = Response::new(axum::body::Body::from(text));
+    *response.status_mut() = rejection.status();
+    let fields = response.headers_mut();
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    fields.insert(CONTENT_TYPE, plain);
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.extensions_mut().insert(rejection);
+    response
 }
 
 /// A body that nobody wants is read all the same, within bounds: what is wrong with it may come last, and a client that is still sending
@@ -140,16 +166,4 @@ async fn discard(mut body: Incoming) {
     };
     // Whoever takes longer is answered before it has ended.
     let _ = tokio::time::timeout(DISCARDED_WITHIN, all).await;
-}
-
-async fn call(
-    router: &axum::Router,
-    mut request: Request<axum::body::Body>,
-    peer: &Peer,
-) -> Response<axum::body::Body> {
-    if let Some(client) = peer.address {
-        request.extensions_mut().insert(ConnectInfo(client));
-    }
-    let Ok(response) = router.clone().call(request).await;
-    response
 }

@@ -299,21 +299,15 @@ impl<'w, S: AsyncRead + AsyncWrite + Unpin> Connection<'w, S> {
         }
     }
 
-    /// Reads what is there, or waits for it; 0 when the client has closed its side, or the server drains and no request has begun.
+    /// Reads what is there, or waits for it; 0 when the client has closed its side.
     async fn receive(&mut self) -> io::Result<usize> {
         thread_local! {
             static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
         }
         let Self {
-            stream,
-            received,
-            activity,
-            ..
+            stream, received, ..
         } = self;
         poll_fn(|context| {
-            if activity.is_idle_and_draining() {
-                return Poll::Ready(Ok(0));
-            }
             BUFFER.with_borrow_mut(|buffer| {
                 let mut buffer = ReadBuf::new(buffer);
                 ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer))?;

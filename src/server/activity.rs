@@ -99,12 +99,6 @@ impl Activity {
         Some(self.since() + allowed)
     }
 
-    /// Whether a request was ever read whole.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.phase.load(Ordering::Relaxed) == Phase::Serving as u8
-            || self.written.load(Ordering::Relaxed) > 0
-    }
-
     pub(crate) fn begin(self: &Arc<Self>, exchange: Option<Exchange>) -> Serving {
         self.serving.fetch_add(1, Ordering::Relaxed);
         self.enter(Phase::Serving);
@@ -160,11 +154,13 @@ impl Activity {
         self.is_draining.load(Ordering::Relaxed)
     }
 
-    /// Nothing is under way, and nothing more is to come.
-    pub(crate) fn is_idle_and_draining(&self) -> bool {
-        self.is_draining()
-            && self.written.load(Ordering::Relaxed) > 0
-            && self.phase.load(Ordering::Relaxed) == Phase::Idle as u8
+    pub(crate) fn is_http2(&self) -> bool {
+        self.is_http2.load(Ordering::Relaxed)
+    }
+
+    /// Since when nothing has been under way, counted from the opening of the connection.
+    pub(crate) fn idle_since(&self) -> Option<Duration> {
+        (self.phase.load(Ordering::Relaxed) == Phase::Idle as u8).then(|| self.since())
     }
 
     /// The buffers are empty: whatever was handed over is with the system now.

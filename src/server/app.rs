@@ -10,6 +10,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use tower_service::Service as _;
 
+use crate::config::Config;
 use crate::routing::Gate;
 use crate::static_files::body::Body;
 
@@ -18,6 +19,16 @@ use crate::static_files::body::Body;
 pub(super) enum App {
     Gate(Arc<Gate>),
     Router(axum::Router),
+}
+
+impl App {
+    /// After another configuration was read; a program's own router stays.
+    pub(super) fn renewed(&self, config: &Config) -> Self {
+        match self {
+            Self::Gate(gate) => Self::Gate(Arc::new(gate.renewed(config))),
+            Self::Router(router) => Self::Router(router.clone()),
+        }
+    }
 }
 
 /// One kind of application; a connection is compiled for each, so that the gate's answers need no boxes.

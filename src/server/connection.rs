@@ -21,16 +21,13 @@ use super::app::Answer;
 use super::deadline::Deadline;
 use super::peer::Peer;
 use super::prologue::{Prologue, Stream};
-use super::shutdown::Draining;
+use super::shutdown::{Draining, Stage};
 use crate::config::Limits;
 use crate::http1::head::HeadLimits;
 use crate::http1::server as http1;
 use crate::observe::AccessRecorder;
 use crate::observe::counted_body::CountedBody;
 use crate::routing::Gate;
-
-/// How long a new connection may take for its first request once the server drains.
-const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
 /// What one reading of the configuration comes to for the connections of a worker. A reload puts another in its place; requests that
 /// have begun keep theirs.
@@ -144,7 +141,7 @@ impl<A: Answer> Generation<A> {
         let mut connection = http1::Connection::new(worker, stream, activity, peer.ip());
         let ended = {
             let serving = pin!(connection.serve());
-            let drain = |_: Pin<&mut _>| activity.drain();
+            let drain = |_: Pin<&mut _>| {};
             self.drive(serving, drain, activity, draining).await
         };
         match ended {
@@ -179,10 +176,7 @@ impl<A: Answer> Generation<A> {
             Arc::clone(self).answer(request, peer, activity, is_last)
         });
         let connection = pin!(self.protocol.serve_connection(io, service));
-        let drain = |connection: Pin<&mut auto::Connection<'_, _, _, _>>| {
-            activity.drain();
-            connection.graceful_shutdown();
-        };
+        let drain = auto::Connection::graceful_shutdown;
         self.drive(connection, drain, activity, draining).await;
     }
 
@@ -190,27 +184,34 @@ impl<A: Answer> Generation<A> {
     async fn drive<C: Future>(
         &self,
         mut connection: Pin<&mut C>,
-        drain: impl Fn(Pin<&mut C>),
+        drain: impl FnOnce(Pin<&mut C>),
         activity: &Activity,
-        mut draining: Draining,
+        draining: Draining,
     ) -> Option<C::Output> {
-        let mut begun = pin!(draining.begun());
+        let mut next_stage = pin!(draining.stage(Stage::Draining));
         let mut deadline = Deadline::new(activity, &self.limits);
-        let mut is_draining = false;
+        let mut drain = Some(drain);
         poll_fn(|context| {
             if let Poll::Ready(ended) = connection.as_mut().poll(context) {
                 return Poll::Ready(Some(ended));
             }
-            if !is_draining && begun.as_mut().poll(context).is_ready() {
-                is_draining = true;
-                if activity.has_begun() {
-                    drain(connection.as_mut());
-                } else {
-                    // Accepted a moment ago: its first request may be on the way, and will be the last.
-                    activity.drain();
-                    deadline.allow_first_request(FIRST_REQUEST);
+            while let Poll::Ready(stage) = next_stage.as_mut().poll(context) {
+                match stage {
+                    Stage::Draining => {
+                        // The answer to the next request is the last. It may be on the way already, so an idle connection stays for a moment.
+                        activity.drain();
+                        deadline.drain();
+                        next_stage.set(draining.stage(Stage::Cut));
+                    }
+                    Stage::Cut => return Poll::Ready(None),
                 }
-                // It may be idle, and end now.
+            }
+            // Frames can say that no more requests are wanted; a connection of HTTP/1.1 ends with its answer.
+            if activity.is_draining()
+                && activity.is_http2()
+                && let Some(drain) = drain.take()
+            {
+                drain(connection.as_mut());
                 context.waker().wake_by_ref();
             }
             deadline.poll(context).map(|()| None)

@@ -11,14 +11,19 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::activity::Activity;
 use crate::config::Limits;
 
+/// How long a connection must have been idle to be closed once the server drains. A client that asks often has a request on the way
+/// at almost any time, and one that has not asked for long will hardly do so in this very moment: so who waits longer than this since
+/// the last answer loses nothing, and who does not is answered once more, and told that it was the last.
+const LAST_REQUEST: Duration = Duration::from_secs(1);
+
 pub(super) struct Deadline<'a> {
     activity: &'a Activity,
     limits: &'a Limits,
     timer: Pin<Box<Sleep>>,
     /// When the timer goes off, as time since the connection was opened.
     armed: Duration,
-    /// The server drains and waits so long for the first request.
-    first_request: Option<Duration>,
+    /// When the drain began, as time since the connection was opened.
+    draining_since: Option<Duration>,
 }
 
 impl<'a> Deadline<'a> {
@@ -30,13 +35,13 @@ impl<'a> Deadline<'a> {
             limits,
             timer,
             armed,
-            first_request: None,
+            draining_since: None,
         }
     }
 
-    /// From now on, a connection without a request has only so much time left.
-    pub(super) fn allow_first_request(&mut self, time: Duration) {
-        self.first_request = Some(self.activity.opened.elapsed() + time);
+    /// From now on, an idle connection has only a moment left.
+    pub(super) fn drain(&mut self) {
+        self.draining_since = Some(self.activity.opened.elapsed());
     }
 
     /// Ready when the connection's time is over.
@@ -56,10 +61,17 @@ impl<'a> Deadline<'a> {
     }
 
     fn due(&self) -> Option<Duration> {
-        match self.first_request {
-            Some(due) if !self.activity.has_begun() => Some(due),
-            _ => self.activity.due(self.limits),
-        }
+        let due = self.activity.due(self.limits);
+        let (Some(begun), Some(idle)) = (self.draining_since, self.activity.idle_since()) else {
+            return due;
+        };
+        // HTTP/2 takes leave first, which takes a round trip.
+        let since = if self.activity.is_http2() {
+            idle.max(begun)
+        } else {
+            idle
+        };
+        due.map(|due| due.min(since + LAST_REQUEST))
     }
 
     fn arm(&mut self, due: Option<Duration>) {

@@ -31,6 +31,8 @@ pub use self::{
     listen::{Listen, ListenAddress},
 };
 
+use crate::static_files::Settings;
+
 /// Everything the server needs to know, judged and ready to use.
 ///
 /// ```
@@ -94,18 +96,26 @@ impl Config {
     /// The docroots of the sites and of their routes, each once, in the order of the file.
     pub fn docroots(&self) -> Vec<&Path> {
         let mut docroots: Vec<&Path> = Vec::new();
-        for site in &self.sites {
-            let of_routes = site.routes.iter().filter_map(|route| match &route.action {
-                RouteAction::Files(settings) => Some(settings),
-                _ => None,
-            });
-            for settings in site.files.iter().chain(of_routes) {
-                if !docroots.contains(&settings.docroot.as_path()) {
-                    docroots.push(&settings.docroot);
-                }
+        for settings in self.file_settings() {
+            if !docroots.contains(&settings.docroot.as_path()) {
+                docroots.push(&settings.docroot);
             }
         }
         docroots
+    }
+
+    /// How the files of the sites and of their routes are served, in the order of the file.
+    pub(crate) fn file_settings(&self) -> Vec<&Settings> {
+        self.sites
+            .iter()
+            .flat_map(|site| {
+                let of_routes = site.routes.iter().filter_map(|route| match &route.action {
+                    RouteAction::Files(settings) => Some(settings),
+                    _ => None,
+                });
+                site.files.iter().chain(of_routes)
+            })
+            .collect()
     }
 
     /// How much is configured: `1 site, 3 routes, 2 listeners`.
@@ -124,7 +134,7 @@ impl Config {
 }
 
 /// How much of the files is held in memory.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CacheConfig {
     /// Bytes; 0: nothing is held. Default: 256 MiB.
     pub(crate) memory: u64,
@@ -214,7 +224,7 @@ impl OddNames {
 }
 
 /// The access log.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LogConfig {
     pub(crate) access: AccessLog,
     /// An absolute path; `None`: standard output.

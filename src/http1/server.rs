@@ -33,6 +33,7 @@ use crate::server::app::Answer;
 use crate::server::deadline::{Deadline, Event};
 use crate::server::generation::{Generation, Shared};
 use crate::server::peer::Peer;
+use crate::server::shutdown::Draining;
 
 /// How much is read from a client that goes on sending after the last answer, so that it gets to read that.
 const LINGERED: u64 = 64 << 20;
@@ -89,11 +90,13 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         stream: S,
         peer: &'c Peer,
         activity: &'c Arc<Activity>,
-        deadline: Deadline<'c>,
+        draining: Draining,
     ) -> Self {
+        let generation = shared.generation();
+        let deadline = Deadline::new(activity, &generation.limits, draining);
         Self {
             shared,
-            generation: shared.generation(),
+            generation,
             wire: Wire {
                 stream,
                 received: BytesMut::new(),
@@ -106,8 +109,8 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         }
     }
 
-    pub(crate) fn into_stream(self) -> S {
-        self.wire.stream
+    pub(crate) fn into_parts(self) -> (S, Draining) {
+        (self.wire.stream, self.deadline.into_draining())
     }
 
     /// Serves until one side closes.

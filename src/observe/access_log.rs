@@ -17,7 +17,7 @@ use http::header::{HOST, REFERER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
 
 use super::record;
-use super::writer::Writer;
+use super::writer::{Retired, Writer};
 use crate::rejection::Rejection;
 use crate::routing::RouteLabel;
 
@@ -101,6 +101,16 @@ impl AccessRecorder {
             format,
             OpenOptions::new().append(true).create(true).open(path)?,
         )
+    }
+
+    /// Records of all clones go there from now on.
+    pub(crate) fn replace_writer(&self, writer: impl Write + Send + 'static) {
+        self.writer.replace(Box::new(writer));
+    }
+
+    /// Another log takes its place. Exchanges under way still record here; none of them is to wait for the last to be written.
+    pub(crate) fn retire(&self) -> Option<Retired> {
+        self.writer.retire()
     }
 
     pub(crate) fn begin(

@@ -10,6 +10,12 @@ use super::access_log::End;
 
 /// Is told once that a body ended.
 pub trait OnEnd: Unpin {
+    /// The next part is asked for.
+    fn asked(&mut self) {}
+
+    /// A part was handed on.
+    fn handed_on(&mut self) {}
+
     /// `sent` are the bytes that were handed on.
     fn ended(&mut self, sent: u64, end: End);
 }
@@ -48,9 +54,11 @@ impl<B: Body + Unpin, E: OnEnd> Body for CountedBody<B, E> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.on_end.asked();
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
         match &frame {
             Some(Ok(frame)) => {
+                self.on_end.handed_on();
                 self.sent += frame.data_ref().map_or(0, |data| data.remaining() as u64);
             }
             Some(Err(_)) => self.end(End::Aborted),

@@ -6,5 +6,7 @@ mod layer;
 mod record;
 mod writer;
 
+pub(crate) use writer::Retired;
+
 pub use access_log::{AccessRecorder, LogFormat};
 pub use layer::{AccessLogLayer, AccessLogService, LoggedBody};

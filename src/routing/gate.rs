@@ -27,11 +27,25 @@ pub(crate) struct Gate {
     exact: HashMap<Box<str>, usize>,
     /// In order of precedence; the last may be the one for every host.
     patterns: Vec<(HostPattern, usize)>,
+    cache: Arc<Cache>,
 }
 
 impl Gate {
     pub(crate) fn new(config: &Config) -> Self {
-        let cache = Arc::new(Cache::new(&config.cache));
+        Self::with_cache(config, Arc::new(Cache::new(&config.cache)))
+    }
+
+    /// For another configuration. What is held in memory of files that are served as before goes on to be held.
+    pub(crate) fn renewed(&self, config: &Config) -> Self {
+        if !self.cache.is_for(&config.cache) {
+            return Self::new(config);
+        }
+        let gate = Self::with_cache(config, Arc::clone(&self.cache));
+        gate.cache.forget_all_but(&config.file_settings());
+        gate
+    }
+
+    fn with_cache(config: &Config, cache: Arc<Cache>) -> Self {
         let (mut exact, mut patterns) = (HashMap::new(), Vec::new());
         for (index, site) in config.sites.iter().enumerate() {
             for host in &site.hosts {
@@ -54,6 +68,7 @@ impl Gate {
             sites,
             exact,
             patterns,
+            cache,
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::limit::Permit;
 use crate::config::Limits;
 use crate::observe::access_log::{End, Exchange};
 use crate::observe::counted_body::OnEnd;
@@ -31,6 +32,13 @@ pub(crate) struct Activity {
     /// The first bytes were the preface of HTTP/2, whose frames are no heads.
     is_http2: AtomicBool,
     is_draining: AtomicBool,
+    /// Requests whose response the client has to take more of, as far as that is known.
+    waiting: AtomicUsize,
+    /// When one of them last took some, in milliseconds since the connection was opened.
+    progress: AtomicU64,
+    /// The connection counts as open as long as anybody holds this; an upgraded one outlives its task.
+    #[allow(dead_code, reason = "kept for its drop")]
+    permit: Permit,
     /// Responses that were handed over whole, but may still be in a buffer.
     unflushed: Mutex<Vec<Sent>>,
 }
@@ -71,10 +79,12 @@ pub(crate) struct Serving {
     written_before: u64,
     /// Bytes of the body that the socket took, where that is known as it happens.
     sent: u64,
+    /// The client has to take more before it goes on.
+    is_waiting: bool,
 }
 
 impl Activity {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(permit: Permit) -> Arc<Self> {
         Arc::new(Self {
             opened: Instant::now(),
             phase: AtomicU8::new(Phase::Idle as u8),
@@ -84,6 +94,9 @@ impl Activity {
             written: AtomicU64::new(0),
             is_http2: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
+            progress: AtomicU64::new(0),
+            permit,
             unflushed: Mutex::default(),
         })
     }
@@ -92,7 +105,7 @@ impl Activity {
     pub(crate) fn due(&self, limits: &Limits) -> Option<Duration> {
         let phase = self.phase();
         let allowed = match phase {
-            Phase::Serving => return None,
+            Phase::Serving => return self.stalled_until(limits),
             // A client that was never answered anything is not keeping alive a connection.
             Phase::Idle if self.written.load(Ordering::Relaxed) == 0 => limits.header_timeout,
             Phase::Idle => limits.keep_alive_timeout,
@@ -105,6 +118,19 @@ impl Activity {
             Phase::Idle if !limits.connection_age.is_zero() => due.min(limits.connection_age),
             _ => due,
         })
+    }
+
+    /// Every response waits for the client: windows of HTTP/2 held at zero are closed like a socket that nobody reads.
+    fn stalled_until(&self, limits: &Limits) -> Option<Duration> {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        let progress = Duration::from_millis(self.progress.load(Ordering::Relaxed));
+        (waiting > 0 && waiting >= self.serving.load(Ordering::Relaxed))
+            .then(|| progress + limits.write_timeout)
+    }
+
+    fn has_progressed(&self) {
+        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.progress.store(now, Ordering::Relaxed);
     }
 
     fn phase(&self) -> Phase {
@@ -120,6 +146,15 @@ impl Activity {
     /// Whether no request has begun since the last one was answered.
     pub(crate) fn is_idle(&self) -> bool {
         self.phase() == Phase::Idle
+    }
+
+    pub(crate) fn is_http2(&self) -> bool {
+        self.is_http2.load(Ordering::Relaxed)
+    }
+
+    /// Since when nothing has been under way, counted from the opening of the connection.
+    pub(crate) fn idle_since(&self) -> Option<Duration> {
+        self.is_idle().then(|| self.since())
     }
 
     /// Who is waited for in the middle of a request: the client, to send (for so long) or to take, or the handler.
@@ -151,6 +186,7 @@ impl Activity {
             exchange: exchange.map(Box::new),
             written_before: self.written.load(Ordering::Relaxed),
             sent: 0,
+            is_waiting: false,
         }
     }
 
@@ -225,6 +261,21 @@ impl Activity {
 }
 
 impl Serving {
+    /// It is the client's turn.
+    pub(crate) fn wait_for_client(&mut self) {
+        if !std::mem::replace(&mut self.is_waiting, true)
+            && self.activity.waiting.fetch_add(1, Ordering::Relaxed) == 0
+        {
+            self.activity.has_progressed();
+        }
+    }
+
+    fn stop_waiting(&mut self) {
+        if std::mem::take(&mut self.is_waiting) {
+            self.activity.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// So much of the body has been taken by the socket.
     pub(crate) fn sent(&mut self, bytes: u64) {
         self.sent = bytes;
@@ -245,6 +296,16 @@ impl Serving {
 }
 
 impl OnEnd for Serving {
+    /// More is asked for when the client has room for it.
+    fn asked(&mut self) {
+        self.stop_waiting();
+        self.activity.has_progressed();
+    }
+
+    fn handed_on(&mut self) {
+        self.wait_for_client();
+    }
+
     fn ended(&mut self, sent: u64, end: End) {
         let Some(mut exchange) = self.exchange.take() else {
             return;
@@ -268,6 +329,7 @@ impl OnEnd for Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
+        self.stop_waiting();
         if let Some(exchange) = &mut self.exchange {
             exchange.end(self.sent, End::Aborted);
         }

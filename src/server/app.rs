@@ -11,10 +11,11 @@ use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, Version};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use tower_service::Service as _;
 
+use super::guarded_body::GuardedBody;
 use super::peer::Peer;
+use crate::config::Config;
 use crate::http1;
 use crate::rejection::Rejection;
 use crate::routing::{self, Gate};
@@ -29,6 +30,16 @@ const DISCARDED_WITHIN: Duration = Duration::from_secs(1);
 pub(super) enum App {
     Gate(Arc<Gate>),
     Router(axum::Router),
+}
+
+impl App {
+    /// After another configuration was read; a program's own router stays.
+    pub(super) fn renewed(&self, config: &Config) -> Self {
+        match self {
+            Self::Gate(gate) => Self::Gate(Arc::new(gate.renewed(config))),
+            Self::Router(router) => Self::Router(router.clone()),
+        }
+    }
 }
 
 /// One kind of application; a connection is compiled for each, so that the gate's answers need no boxes.
@@ -49,7 +60,7 @@ pub(crate) trait Answer: Clone + Send + Sync + 'static {
     /// A request that came by hyper.
     fn answer(
         &self,
-        request: Request<Incoming>,
+        request: Request<GuardedBody>,
         peer: &Peer,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
@@ -76,7 +87,7 @@ impl Answer for Arc<Arc<Gate>> {
         Gate::answer(self, &parts, true).await
     }
 
-    async fn answer(&self, request: Request<Incoming>, _: &Peer) -> Response<Body> {
+    async fn answer(&self, request: Request<GuardedBody>, _: &Peer) -> Response<Body> {
         let (parts, body) = request.into_parts();
         if !body.is_end_stream() {
             Box::pin(discard(body)).await;
@@ -108,7 +119,7 @@ impl Answer for axum::Router {
         call(self, Request::from_parts(parts, body), peer).await
     }
 
-    async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<Self::Body> {
+    async fn answer(&self, request: Request<GuardedBody>, peer: &Peer) -> Response<Self::Body> {
         call(self, request.map(axum::body::Body::new), peer).await
     }
 
@@ -153,7 +164,7 @@ fn refuse(rejection: Rejection) -> Response<axum::body::Body> {
 
 /// A body that nobody wants is read all the same, within bounds: what is wrong with it may come last, and a client that is still sending
 /// may not look at an answer.
-async fn discard(mut body: Incoming) {
+async fn discard(mut body: GuardedBody) {
     let all = async {
         let mut left = DISCARDED;
         while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -14,12 +14,13 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::activity::{Activity, Serving, Watched};
 use super::app::Answer;
 use super::deadline::{Deadline, Event};
-use super::generation::{Generation, Shared};
+use super::generation::Shared;
+use super::guarded_body::{self, GuardedBody};
+use super::limit::Permit;
 use super::peer::Peer;
 use super::prologue::{Prologue, Stream};
 use super::shutdown::Draining;
@@ -28,109 +29,83 @@ use crate::http1::server as http1;
 use crate::observe::counted_body::CountedBody;
 
 impl<A: Answer> Shared<A> {
-    /// Serves what a listener accepted.
+    /// Has what comes before HTTP done, then serves.
     pub(super) async fn open<S: Stream>(
         self: Arc<Self>,
         stream: S,
         peer: Peer,
         prologue: Arc<Prologue>,
         draining: Draining,
+        permit: Permit,
     ) {
         debug_assert!(prologue.is_empty(), "nothing else is known yet");
-        self.serve(stream, peer, draining).await;
+        self.serve(stream, peer, draining, permit).await;
     }
 
     /// Serves until the client leaves, a deadline passes, or the server drains.
-    pub(super) async fn serve<S>(self: Arc<Self>, stream: S, peer: Peer, draining: Draining)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let activity = Activity::new();
-        let handed = self
-            .serve_http1(stream, &peer, &activity, draining.clone())
-            .await;
-        if let Some((stream, prefix)) = handed {
-            // Boxed: it is large, and most connections never get here.
-            let generation = self.generation();
-            Box::pin(generation.serve_by_hyper(stream, prefix, &peer, &activity, draining)).await;
+    ///
+    /// A connection is idle most of its life, and the state of this function is the memory that it takes then: so what is rare is boxed,
+    /// and no other function stands around it.
+    pub(super) async fn serve<S: Stream>(
+        self: Arc<Self>,
+        stream: S,
+        peer: Peer,
+        draining: Draining,
+        permit: Permit,
+    ) {
+        let activity = Activity::new(permit);
+        let mut connection = http1::Connection::new(&self, stream, &peer, &activity, draining);
+        match connection.serve().await {
+            Ok(http1::Ended::Closed) => {}
+            Ok(http1::Ended::Handed(prefix)) => {
+                let (stream, draining) = connection.into_parts();
+                Box::pin(self.serve_by_hyper(stream, prefix, &peer, &activity, draining)).await;
+            }
+            Err(error) => tracing::debug!(client = ?peer.address, %error, "connection ended"),
         }
         activity.has_closed();
     }
 
-    /// Gives a connection back that is not ours to speak on, with its first bytes.
-    async fn serve_http1<S: Stream>(
-        &self,
-        stream: S,
-        peer: &Peer,
-        activity: &Arc<Activity>,
-        mut draining: Draining,
-    ) -> Option<(S, Bytes)> {
-        let begun = pin!(draining.begun());
-        let deadline = Deadline::new(activity, &self.generation().limits, begun);
-        let mut connection = http1::Connection::new(self, stream, peer, activity, deadline);
-        match connection.serve().await {
-            Ok(http1::Ended::Closed) => None,
-            Ok(http1::Ended::Handed(prefix)) => Some((connection.into_stream(), prefix)),
-            Err(error) => {
-                tracing::debug!(client = ?peer.address, %error, "connection ended");
-                None
-            }
-        }
-    }
-}
-
-impl<A: Answer> Generation<A> {
-    async fn serve_by_hyper<S>(
+    async fn serve_by_hyper<S: Stream>(
         self: &Arc<Self>,
         stream: S,
         prefix: Bytes,
         peer: &Peer,
         activity: &Arc<Activity>,
         draining: Draining,
-    ) where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    ) {
+        let generation = self.generation();
         let io = TokioIo::new(Watched {
             stream,
             prefix,
             activity: Arc::clone(activity),
-            is_logged: self.log.is_some(),
+            is_logged: generation.log.is_some(),
         });
         let of_requests = draining.clone();
         let service = service_fn(|request: Request<Incoming>| {
             let is_last = of_requests.has_begun();
-            Arc::clone(self).answer(request, peer, activity, is_last)
+            self.answer(request, peer.clone(), activity, is_last)
         });
-        let connection = pin!(self.protocol.serve_connection_with_upgrades(io, service));
-        let drain = |connection: Pin<&mut auto::UpgradeableConnection<'_, _, _, _>>| {
-            connection.graceful_shutdown();
-        };
-        self.drive(connection, drain, activity, draining).await;
-    }
-
-    /// Polls a connection under its deadlines, and has it drain when the server does.
-    async fn drive<C: Future>(
-        &self,
-        mut connection: Pin<&mut C>,
-        drain: impl Fn(Pin<&mut C>),
-        activity: &Activity,
-        mut draining: Draining,
-    ) {
-        let begun = pin!(draining.begun());
-        let mut deadline = Deadline::new(activity, &self.limits, begun);
-        let mut is_draining = false;
+        let connection = generation
+            .protocol
+            .serve_connection_with_upgrades(io, service);
+        let mut connection = pin!(connection);
+        let mut deadline = Deadline::new(activity, &generation.limits, draining);
+        let mut has_taken_leave = false;
         poll_fn(|context| {
             loop {
                 if connection.as_mut().poll(context).is_ready() {
                     return Poll::Ready(());
                 }
-                match deadline.poll(context, &self.limits) {
+                match deadline.poll(context, &generation.limits) {
                     Poll::Pending => return Poll::Pending,
-                    // Time to leave, but not without saying so.
-                    Poll::Ready(_) if !is_draining => {
-                        is_draining = true;
+                    // Frames can say that no more requests are wanted; a connection of HTTP/1.1 ends with its answer.
+                    Poll::Ready(Event::Drain | Event::Over)
+                        if activity.is_http2() && !has_taken_leave =>
+                    {
+                        has_taken_leave = true;
                         deadline.drain();
-                        drain(connection.as_mut());
+                        connection.as_mut().graceful_shutdown();
                     }
                     Poll::Ready(Event::Drain) => {}
                     Poll::Ready(Event::Over) => return Poll::Ready(()),
@@ -141,26 +116,37 @@ impl<A: Answer> Generation<A> {
     }
 
     fn answer(
-        self: Arc<Self>,
+        &self,
         request: Request<Incoming>,
-        peer: &Peer,
+        peer: Peer,
         activity: &Arc<Activity>,
         is_last: bool,
     ) -> impl Future<Output = Result<Response<CountedBody<A::Body, Serving>>, Infallible>> + use<A>
     {
-        let (parts, body) = request.into_parts();
-        let mut serving = activity.begin(self.begin_log(&parts, peer));
-        let request = Request::from_parts(parts, body);
-        let peer = peer.clone();
+        let generation = self.generation();
+        let (mut parts, body) = request.into_parts();
+        let mut serving = activity.begin(generation.begin_log(&parts, &peer));
         async move {
-            let version = request.version();
-            let mut response = self.app.answer(request, &peer).await;
+            let version = parts.version;
+            let checked = guarded_body::check(&mut parts, &generation.limits);
+            let mut response = if let Err(rejection) = checked {
+                generation.app.refuse(Some(&parts), rejection).await
+            } else {
+                let (body, guard) = GuardedBody::new(body, &generation.limits);
+                let request = Request::from_parts(parts, body);
+                let response = generation.app.answer(request, &peer).await;
+                match guard.trouble() {
+                    Some(rejection) => generation.app.refuse(None, rejection).await,
+                    None => response,
+                }
+            };
             if is_last && version <= Version::HTTP_11 {
                 response
                     .headers_mut()
                     .insert(CONNECTION, HeaderValue::from_static("close"));
             }
             serving.answered(&response);
+            serving.wait_for_client();
             Ok(response.map(|body| CountedBody::new(body, serving)))
         }
     }

@@ -10,21 +10,23 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::activity::Activity;
+use super::shutdown::{Draining, Stage};
 use crate::config::Limits;
 
-/// How long an idle connection is kept once the server drains. Its client may be sending a request at this very moment; closed at once, that
-/// request would be lost without an answer. So it is answered, and the answer says that it was the last.
-const GRACE: Duration = Duration::from_secs(1);
+/// How long a connection must have been idle to be closed once the server drains. A client that asks often has a request on the way
+/// at almost any time, and one that has not asked for long will hardly do so in this very moment: so who waits longer than this since
+/// the last answer loses nothing, and who does not is answered once more, and told that it was the last.
+const LAST_REQUEST: Duration = Duration::from_secs(1);
 
 pub(crate) struct Deadline<'c> {
     activity: &'c Activity,
     timer: Pin<Box<Sleep>>,
     /// When the timer goes off, as time since the connection was opened.
     armed: Duration,
-    /// Ready when the server begins to drain.
-    draining: Pin<&'c mut (dyn Future<Output = ()> + Send)>,
-    /// When a connection without a request ends, once it drains.
-    grace: Option<Duration>,
+    draining: Draining,
+    next_stage: Pin<Box<dyn Future<Output = Stage> + Send>>,
+    /// When the drain began, as time since the connection was opened.
+    draining_since: Option<Duration>,
 }
 
 /// What a connection has to be told.
@@ -36,24 +38,25 @@ pub(crate) enum Event {
 }
 
 impl<'c> Deadline<'c> {
-    pub(crate) fn new(
-        activity: &'c Activity,
-        limits: &Limits,
-        draining: Pin<&'c mut (dyn Future<Output = ()> + Send)>,
-    ) -> Self {
+    pub(crate) fn new(activity: &'c Activity, limits: &Limits, draining: Draining) -> Self {
         let armed = limits.header_timeout;
         let timer = Box::pin(sleep_until(Instant::from_std(activity.opened + armed)));
         Self {
             activity,
             timer,
             armed,
+            next_stage: Box::pin(draining.clone().reached(Stage::Draining)),
             draining,
-            grace: None,
+            draining_since: None,
         }
     }
 
     pub(crate) fn poll(&mut self, context: &mut Context<'_>, limits: &Limits) -> Poll<Event> {
-        if self.grace.is_none() && self.draining.as_mut().poll(context).is_ready() {
+        if let Poll::Ready(stage) = self.next_stage.as_mut().poll(context) {
+            if stage == Stage::Cut {
+                return Poll::Ready(Event::Over);
+            }
+            self.next_stage = Box::pin(self.draining.clone().reached(Stage::Cut));
             self.drain();
             return Poll::Ready(Event::Drain);
         }
@@ -72,17 +75,31 @@ impl<'c> Deadline<'c> {
     }
 
     /// The present request is the last one, or the next, if it comes in time.
-    pub(crate) fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         self.activity.drain();
-        self.grace
-            .get_or_insert_with(|| self.activity.opened.elapsed() + GRACE);
+        self.draining_since
+            .get_or_insert_with(|| self.activity.opened.elapsed());
+    }
+
+    pub(crate) fn into_draining(self) -> Draining {
+        self.draining
     }
 
     fn due(&self, limits: &Limits) -> Option<Duration> {
-        match self.grace {
-            Some(due) if self.activity.is_idle() => Some(due),
-            _ => self.activity.due(limits),
-        }
+        let due = self.activity.due(limits);
+        let Some(begun) = self.draining_since else {
+            return due;
+        };
+        let Some(idle) = self.activity.idle_since() else {
+            return due;
+        };
+        // HTTP/2 takes leave first, which takes a round trip.
+        let since = if self.activity.is_http2() {
+            idle.max(begun)
+        } else {
+            idle
+        };
+        due.map(|due| due.min(since + LAST_REQUEST))
     }
 
     fn arm(&mut self, due: Option<Duration>, limits: &Limits) {

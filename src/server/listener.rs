@@ -4,10 +4,12 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -34,9 +36,12 @@ pub(super) enum Bound {
     Unix(UnixListener, Arc<SocketFile>),
 }
 
-/// A unix socket's file; removed with the last listener on it.
+/// A unix socket's file; removed with the last listener on it, unless it belongs to another process.
 #[derive(Debug)]
-pub(super) struct SocketFile(PathBuf);
+pub(super) struct SocketFile {
+    path: PathBuf,
+    is_ours: AtomicBool,
+}
 
 impl Listener {
     /// Binds the address of a listener of a [`Config`](crate::Config), or a bare [`ListenAddress`] for plain HTTP. Port 0 takes a free one, which [`Listener::local_address`] tells. A unix socket that a dead process left
@@ -45,10 +50,19 @@ impl Listener {
     /// # Errors
     /// When the address is taken, is not of this machine, or may not be bound by this user.
     pub fn bind<L: Clone + Into<Listen>>(listen: &L) -> Result<Self, ServeError> {
+        Self::bind_beside(listen, false)
+    }
+
+    /// The same; a port that this server has already (on another of its addresses, or in another process) may be shared.
+    pub(super) fn bind_beside<L: Clone + Into<Listen>>(
+        listen: &L,
+        has_port: bool,
+    ) -> Result<Self, ServeError> {
         let listen: Listen = listen.clone().into();
         let address = listen.address();
         let prologue = Arc::new(Prologue::new(&listen)?);
         let socket = match address {
+            ListenAddress::Tcp(tcp) if has_port => bind_shared(*tcp).map(Bound::Tcp),
             ListenAddress::Tcp(tcp) => bind_tcp(*tcp).map(Bound::Tcp),
             ListenAddress::Unix(path) => bind_unix(path),
         };
@@ -61,46 +75,102 @@ impl Listener {
 
     /// Where it listens.
     pub fn local_address(&self) -> ListenAddress {
-        match &self.socket {
-            // An address that a socket was bound to can be asked for as long as the socket is open.
-            Bound::Tcp(listener) => ListenAddress::Tcp(
-                listener
-                    .local_addr()
-                    .unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0))),
-            ),
-            Bound::Unix(_, file) => ListenAddress::Unix(file.0.clone()),
-        }
+        self.socket.local_address()
     }
 
     /// Another socket for the same address. Each TCP one has a queue of its own, and the system spreads connections over them.
     fn again(&self) -> io::Result<Self> {
         let socket = match &self.socket {
-            Bound::Tcp(listener) => Bound::Tcp(bind_shared(listener.local_addr()?)?),
-            Bound::Unix(listener, file) => Bound::Unix(listener.try_clone()?, Arc::clone(file)),
+            Bound::Tcp(listener) => match bind_shared(listener.local_addr()?) {
+                // A process that gave up its privilege still has the socket that it got with it.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    Bound::Tcp(listener.try_clone()?)
+                }
+                bound => Bound::Tcp(bound?),
+            },
+            Bound::Unix(..) => self.socket.try_clone()?,
         };
+        Ok(self.with(socket))
+    }
+
+    /// The same socket once more.
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
+        Ok(self.with(self.socket.try_clone()?))
+    }
+
+    /// Over a socket that listens already.
+    pub(super) fn over(socket: Bound, listen: &Listen) -> Result<Self, ServeError> {
         Ok(Self {
+            socket,
+            prologue: Arc::new(Prologue::new(listen)?),
+            listen: listen.clone(),
+        })
+    }
+
+    pub(super) fn with(&self, socket: Bound) -> Self {
+        Self {
             socket,
             listen: self.listen.clone(),
             prologue: Arc::clone(&self.prologue),
+        }
+    }
+}
+
+impl Bound {
+    pub(super) fn local_address(&self) -> ListenAddress {
+        match self {
+            // An address that a socket was bound to can be asked for as long as the socket is open.
+            Self::Tcp(listener) => ListenAddress::Tcp(
+                listener
+                    .local_addr()
+                    .unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0))),
+            ),
+            Self::Unix(_, file) => ListenAddress::Unix(file.path.clone()),
+        }
+    }
+
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(listener) => Self::Tcp(listener.try_clone()?),
+            Self::Unix(listener, file) => Self::Unix(listener.try_clone()?, Arc::clone(file)),
         })
     }
 }
 
-/// The listeners of each worker.
+impl AsFd for Bound {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(listener, _) => listener.as_fd(),
+        }
+    }
+}
+
+/// The listeners of each worker. An address may come with several sockets already, from another process: each of them has a queue, so
+/// each is served, whatever the number of workers.
 pub(super) fn share(
     listeners: Vec<Listener>,
     workers: NonZeroUsize,
 ) -> Result<Vec<Vec<Listener>>, ServeError> {
-    let mut shares = Vec::with_capacity(workers.get());
-    for _ in 1..workers.get() {
-        let share = listeners.iter().map(|listener| {
-            listener
-                .again()
-                .map_err(|source| ServeError::listen(&listener.local_address(), source))
-        });
-        shares.push(share.collect::<Result<_, _>>()?);
+    let mut shares: Vec<Vec<Listener>> = Vec::new();
+    shares.resize_with(workers.get(), Vec::new);
+    let mut addresses: Vec<(ListenAddress, Vec<Listener>)> = Vec::new();
+    for listener in listeners {
+        let address = listener.local_address();
+        match addresses.iter_mut().find(|(known, _)| *known == address) {
+            Some((_, same)) => same.push(listener),
+            None => addresses.push((address, vec![listener])),
+        }
     }
-    shares.push(listeners);
+    for (address, mut same) in addresses {
+        while same.len() < workers.get() {
+            let again = same[0].again();
+            same.push(again.map_err(|source| ServeError::listen(&address, source))?);
+        }
+        for (index, listener) in same.into_iter().enumerate() {
+            shares[index % workers.get()].push(listener);
+        }
+    }
     Ok(shares)
 }
 
@@ -148,12 +218,28 @@ fn bind_unix(path: &Path) -> io::Result<Bound> {
     }
     let listener = UnixListener::bind(path)?;
     listener.set_nonblocking(true)?;
-    Ok(Bound::Unix(listener, Arc::new(SocketFile(path.to_owned()))))
+    Ok(Bound::Unix(listener, SocketFile::new(path, true)))
+}
+
+impl SocketFile {
+    pub(super) fn new(path: &Path, is_ours: bool) -> Arc<Self> {
+        Arc::new(Self {
+            path: path.to_owned(),
+            is_ours: AtomicBool::new(is_ours),
+        })
+    }
+
+    /// Whether it is this process that removes it at the end.
+    pub(super) fn set_ours(&self, is_ours: bool) {
+        self.is_ours.store(is_ours, Ordering::Release);
+    }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Somebody may have removed it already.
-        let _ = fs::remove_file(&self.0);
+        if self.is_ours.load(Ordering::Acquire) {
+            // Somebody may have removed it already.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }

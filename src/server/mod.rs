@@ -3,43 +3,56 @@
 //! 1. [`Listener`] is bound before anything else, so that a taken address is an error at start and not a log line.
 //! 2. Workers accept ([`worker`]); a connection lives and dies on the worker that accepted it.
 //! 3. A connection ([`connection`]) speaks HTTP/1.1 or HTTP/2 and keeps the limits.
-//! 4. At the end ([`shutdown`]): no new connections, idle ones are closed, answers under way are finished, up to a deadline.
+//! 4. While it serves, a [`Handle`] takes another configuration, or hands the sockets to another process.
+//! 5. At the end ([`shutdown`]): no new connections, idle ones are closed, answers under way are finished, up to a deadline.
 
+mod accept;
 pub(crate) mod activity;
 pub(crate) mod app;
 mod connection;
 pub(crate) mod deadline;
 mod error;
 pub(crate) mod generation;
+pub(crate) mod guarded_body;
+mod handle;
+mod handover;
+mod limit;
 mod listener;
+mod log;
 pub(crate) mod peer;
+mod plan;
 mod prologue;
-mod shutdown;
+pub(crate) mod shutdown;
 mod worker;
 
-use std::fs::OpenOptions;
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 pub use error::ServeError;
+pub use handle::Handle;
+pub use handover::{HandoverError, Takeover};
 pub use listener::Listener;
 
-use crate::config::{self, Config, Limits};
-use crate::observe::{AccessRecorder, LogFormat};
+use crate::config::Config;
 use crate::routing::Gate;
 use app::App;
-use shutdown::Drain;
-use worker::Worker;
 
 /// Serves HTTP/1.1 and HTTP/2 (by prior knowledge) on listeners that are already bound.
 ///
 /// It installs no logger, reads no environment, catches no signals and never exits the process: that is the program's part.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Server {
-    app: App,
-    limits: Limits,
-    log: Option<AccessRecorder>,
+    handle: Handle,
+}
+
+/// At the end, whichever way it comes, sockets are closed and records written, also when a [`Handle`] is left.
+struct Finish(Handle);
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
 }
 
 impl Server {
@@ -48,11 +61,9 @@ impl Server {
     /// # Errors
     /// When the access log cannot be opened.
     pub fn new(config: &Config) -> Result<Self, ServeError> {
-        Ok(Self {
-            app: App::Gate(Arc::new(Gate::new(config))),
-            limits: config.limits.clone(),
-            log: open_log(&config.log)?,
-        })
+        let app = App::Gate(Arc::new(Gate::new(config)));
+        let handle = Handle::new(config, app)?;
+        Ok(Self { handle })
     }
 
     /// Serves a router of your own, with the limits and the access log of a configuration. Its handlers find the client's address as
@@ -61,15 +72,17 @@ impl Server {
     /// # Errors
     /// When the access log cannot be opened.
     pub fn with_app(config: &Config, app: axum::Router) -> Result<Self, ServeError> {
-        Ok(Self {
-            app: App::Router(app),
-            limits: config.limits.clone(),
-            log: open_log(&config.log)?,
-        })
+        let handle = Handle::new(config, App::Router(app))?;
+        Ok(Self { handle })
+    }
+
+    /// What changes the server while it serves.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
     }
 
     /// Serves on the current runtime until `shutdown` is ready, then drains: answers under way are finished, for as long as
-    /// `limits.drain_timeout` allows.
+    /// `limits.drain_timeout` allows. Dropping the future cuts every connection.
     ///
     /// # Errors
     /// When a listener cannot be used by the runtime, or when the deadline passed before the last answer was finished
@@ -79,13 +92,17 @@ impl Server {
         listeners: Vec<Listener>,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let (drain, draining) = Drain::new();
-        let worker = Worker::new(self.app, self.limits, self.log);
-        let serving = worker.serve(listeners, draining);
+        let finish = Finish(self.handle);
+        let handle = &finish.0;
+        let mut enlisted = handle.enlist(listeners, NonZeroUsize::MIN)?;
+        let Some((worker, posts)) = enlisted.pop() else {
+            return Ok(());
+        };
+        let serving = worker.serve(posts);
         tokio::pin!(serving);
         tokio::select! {
             ended = &mut serving => return ended,
-            () = shutdown => drain.begin(),
+            () = shutdown => handle.drain(),
         }
         serving.await
     }
@@ -101,20 +118,11 @@ impl Server {
         workers: NonZeroUsize,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let (drain, draining) = Drain::new();
-        let mut shares = listener::share(listeners, workers)?;
-        let connections = worker::connection_limit(&self.limits);
+        let handle = self.handle;
         let mut running = Vec::with_capacity(workers.get());
-        for (index, listeners) in shares.drain(..).enumerate() {
-            let worker = Worker::with_limit(
-                self.app.clone(),
-                self.limits.clone(),
-                self.log.clone(),
-                Arc::clone(&connections),
-            );
-            running.push(worker.spawn(index, listeners, draining.clone())?);
+        for (index, (worker, posts)) in handle.enlist(listeners, workers)?.into_iter().enumerate() {
+            running.push(worker.spawn(index, posts)?);
         }
-        drop((draining, self));
         tokio::pin!(shutdown);
         let mut result = Ok(());
         let mut is_draining = false;
@@ -125,13 +133,24 @@ impl Server {
                     outcome = &mut ended => break outcome,
                     () = &mut shutdown, if !is_draining => {
                         is_draining = true;
-                        drain.begin();
+                        handle.drain();
                     }
                 }
             };
-            result = result.and(outcome.unwrap_or(Err(ServeError::WorkerPanicked)));
+            result = both(result, outcome.unwrap_or(Err(ServeError::WorkerPanicked)));
         }
+        handle.finish();
         result
+    }
+}
+
+/// The first error of two workers; connections that were cut are counted together.
+fn both(one: Result<(), ServeError>, other: Result<(), ServeError>) -> Result<(), ServeError> {
+    match (one, other) {
+        (Err(ServeError::DrainTimedOut(one)), Err(ServeError::DrainTimedOut(other))) => {
+            Err(ServeError::DrainTimedOut(one + other))
+        }
+        (one, other) => one.and(other),
     }
 }
 
@@ -140,24 +159,4 @@ impl Server {
 /// All of it sits in the router's fallback, so routes of your own win, and nothing in a configuration can make the router panic.
 pub fn router(config: &Config) -> axum::Router {
     axum::Router::new().fallback_service(crate::routing::GateService(Arc::new(Gate::new(config))))
-}
-
-fn open_log(config: &config::LogConfig) -> Result<Option<AccessRecorder>, ServeError> {
-    let format = match config.access {
-        config::AccessLog::Off => return Ok(None),
-        config::AccessLog::Combined => LogFormat::Combined,
-        config::AccessLog::Json => LogFormat::Json,
-    };
-    let recorder = match &config.file {
-        None => AccessRecorder::to_writer(format, std::io::stdout()),
-        Some(path) => OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path)
-            .and_then(|file| AccessRecorder::to_writer(format, file)),
-    };
-    recorder.map(Some).map_err(|source| ServeError::AccessLog {
-        file: config.file.clone(),
-        source,
-    })
 }

@@ -14,6 +14,12 @@ impl Prologue {
         Ok(Self {})
     }
 
+    /// For the same address after its configuration was read again; connections that have begun keep this one.
+    #[allow(clippy::unused_self, reason = "what it holds may be kept")]
+    pub(super) fn renewed(&self, listen: &Listen) -> Result<Self, ServeError> {
+        Self::new(listen)
+    }
+
     /// Whether HTTP begins with the first byte.
     pub(super) fn is_empty(&self) -> bool {
         true

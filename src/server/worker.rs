@@ -1,88 +1,82 @@
-//! A worker: accepts on its listeners, and serves what it accepted.
+//! A worker: accepts on its sockets, serves what it accepted, and takes orders.
 
-use std::future::poll_fn;
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::ServeError;
+use super::accept::{Post, Service, Socket, accept};
 use super::app::{Answer, App};
 use super::generation::{Generation, Shared};
-use super::listener::{Bound, Listener, SocketFile};
-use super::peer::Peer;
-use super::prologue::Prologue;
-use super::shutdown::Draining;
+use super::limit::{Limit, Open};
+use super::shutdown::Drain;
 use crate::config::Limits;
 use crate::observe::AccessRecorder;
+use crate::routing::Gate;
 
-/// How long to wait when the system has no descriptor (or memory) for another connection.
-const BACK_OFF: Duration = Duration::from_millis(50);
+/// How long the connections may take to obey the cut.
+const CUT: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// What a worker is told while it serves. Sockets are told themselves when to stop.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Accept there too.
+    Listen(Post),
+    /// Finish what has begun, and end.
+    Drain,
+}
+
+#[derive(Debug)]
 pub(super) struct Worker {
-    app: App,
-    limits: Limits,
-    log: Option<AccessRecorder>,
-    /// One permit a connection, shared by all workers.
-    connections: Arc<Semaphore>,
+    pub(super) shared: AnyShared,
+    pub(super) limit: Arc<Limit>,
+    pub(super) orders: mpsc::UnboundedReceiver<Order>,
 }
 
-/// A listener of this worker's runtime.
-struct Accepting {
-    socket: Socket,
-    prologue: Arc<Prologue>,
+/// What a worker's connections have in common, for either kind of application. The outer count of references is the worker's own.
+#[allow(clippy::redundant_allocation)]
+#[derive(Clone, Debug)]
+pub(super) enum AnyShared {
+    Gate(Arc<Shared<Arc<Arc<Gate>>>>),
+    Router(Arc<Shared<axum::Router>>),
 }
 
-enum Socket {
-    Tcp(TcpListener),
-    Unix(
-        UnixListener,
-        #[allow(dead_code, reason = "kept for its drop: it removes the file")] Arc<SocketFile>,
-    ),
-}
-
-enum Accepted {
-    Tcp(TcpStream, SocketAddr),
-    Unix(UnixStream),
-}
-
-pub(super) fn connection_limit(limits: &Limits) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(
-        limits.connections.min(Semaphore::MAX_PERMITS),
-    ))
-}
-
-impl Worker {
-    pub(super) fn new(app: App, limits: Limits, log: Option<AccessRecorder>) -> Self {
-        let connections = connection_limit(&limits);
-        Self::with_limit(app, limits, log, connections)
-    }
-
-    pub(super) fn with_limit(
-        app: App,
-        limits: Limits,
-        log: Option<AccessRecorder>,
-        connections: Arc<Semaphore>,
-    ) -> Self {
-        Self {
-            app,
-            limits,
-            log,
-            connections,
+impl AnyShared {
+    pub(super) fn new(app: &App, limits: &Limits, log: Option<&AccessRecorder>) -> Self {
+        let (limits, log) = (limits.clone(), log.cloned());
+        match app {
+            App::Gate(gate) => {
+                let app = Arc::new(Arc::clone(gate));
+                Self::Gate(Shared::new(Generation::new(app, limits, log)))
+            }
+            App::Router(router) => {
+                Self::Router(Shared::new(Generation::new(router.clone(), limits, log)))
+            }
         }
     }
 
+    /// From the next request on, this counts. A worker's kind of application never changes.
+    pub(super) fn renew(&self, app: &App, limits: &Limits, log: Option<&AccessRecorder>) {
+        let (limits, log) = (limits.clone(), log.cloned());
+        match (self, app) {
+            (Self::Gate(shared), App::Gate(gate)) => {
+                shared.renew(Generation::new(Arc::new(Arc::clone(gate)), limits, log));
+            }
+            (Self::Router(shared), App::Router(router)) => {
+                shared.renew(Generation::new(router.clone(), limits, log));
+            }
+            _ => debug_assert!(false, "a server has one kind of application"),
+        }
+    }
+}
+
+impl Worker {
     /// On a thread and runtime of its own.
     pub(super) fn spawn(
         self,
         index: usize,
-        listeners: Vec<Listener>,
-        draining: Draining,
+        posts: Vec<Post>,
     ) -> Result<oneshot::Receiver<Result<(), ServeError>>, ServeError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
@@ -95,7 +89,9 @@ impl Worker {
         std::thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || {
-                let result = runtime.block_on(self.serve(listeners, draining));
+                let result = runtime.block_on(self.serve(posts));
+                // Whatever was left holds a part of the server; only then is it told that this one has ended.
+                drop(runtime);
                 // Whoever waited may have gone.
                 let _ = tell.send(result);
             })
@@ -103,181 +99,81 @@ impl Worker {
         Ok(ended)
     }
 
-    /// Accepts until the drain begins, then waits for the connections to end.
-    pub(super) async fn serve(
-        self,
-        listeners: Vec<Listener>,
-        draining: Draining,
-    ) -> Result<(), ServeError> {
-        let accepting = listeners
-            .into_iter()
-            .map(|listener| {
-                let address = listener.local_address();
-                Accepting::new(listener).map_err(|source| ServeError::listen(&address, source))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let (limits, log, connections) = (self.limits, self.log, self.connections);
-        match self.app {
-            App::Gate(gate) => {
-                let shared = Shared::new(Generation::new(Arc::new(gate), limits, log));
-                run(&shared, accepting, &connections, &draining).await
-            }
-            App::Router(router) => {
-                let shared = Shared::new(Generation::new(router, limits, log));
-                run(&shared, accepting, &connections, &draining).await
-            }
+    /// Accepts until told to drain, then waits for the connections to end.
+    pub(super) async fn serve(self, posts: Vec<Post>) -> Result<(), ServeError> {
+        match self.shared {
+            AnyShared::Gate(shared) => run(shared, &self.limit, self.orders, posts).await,
+            AnyShared::Router(shared) => run(shared, &self.limit, self.orders, posts).await,
         }
     }
 }
 
-/// Each listener on its own; they share the worker's thread and the limit on connections.
+/// Each socket on its own; they share the worker's thread and the limit on connections.
 async fn run<A: Answer>(
-    shared: &Arc<Shared<A>>,
-    accepting: Vec<Accepting>,
-    connections: &Arc<Semaphore>,
-    draining: &Draining,
-) -> Result<(), ServeError> {
-    let mut loops = JoinSet::new();
-    for listener in accepting {
-        loops.spawn(serve_listener(
-            listener,
-            Arc::clone(shared),
-            Arc::clone(connections),
-            draining.clone(),
-        ));
-    }
-    let mut cut = 0;
-    while let Some(of_listener) = loops.join_next().await {
-        cut += of_listener.map_err(|_| ServeError::WorkerPanicked)?;
-    }
-    if cut == 0 {
-        Ok(())
-    } else {
-        Err(ServeError::DrainTimedOut(cut))
-    }
-}
-
-/// Returns how many connections had to be cut.
-async fn serve_listener<A: Answer>(
-    listener: Accepting,
     shared: Arc<Shared<A>>,
-    connections: Arc<Semaphore>,
-    draining: Draining,
-) -> usize {
-    let mut serving = JoinSet::new();
-    let mut until = draining.clone();
-    let prologue = Arc::clone(&listener.prologue);
-    let mut serve = |accepted, permit| {
-        spawn(
-            &mut serving,
-            &shared,
-            accepted,
-            permit,
-            &prologue,
-            &draining,
-        );
-    };
+    limit: &Arc<Limit>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    posts: Vec<Post>,
+) -> Result<(), ServeError> {
+    // Dropped with this future, the drain cuts the connections.
+    let (drain, draining) = Drain::new();
+    let service = Arc::new(Service {
+        shared,
+        open: Open::new(limit),
+        draining,
+    });
+    let mut accepting = JoinSet::new();
+    for post in posts {
+        listen(&mut accepting, &service, post)?;
+    }
     loop {
         tokio::select! {
             biased;
-            () = until.begun() => break,
-            // Beyond the limit, connections wait in the system's queue.
-            (accepted, permit) = listener.next(&connections) => serve(accepted, permit),
-        }
-    }
-    // Who is in the queue was told that the connection stands: let nobody down.
-    while let Some(accepted) = listener.waiting().await {
-        let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else {
-            break;
-        };
-        serve(accepted, permit);
-    }
-    drop(listener);
-    let all_ended = async { while serving.join_next().await.is_some() {} };
-    match tokio::time::timeout(shared.generation().limits.drain_timeout, all_ended).await {
-        Ok(()) => 0,
-        // Dropped, the rest is cut.
-        Err(_) => serving.len(),
-    }
-}
-
-fn spawn<A: Answer>(
-    serving: &mut JoinSet<()>,
-    shared: &Arc<Shared<A>>,
-    accepted: Accepted,
-    permit: OwnedSemaphorePermit,
-    prologue: &Arc<Prologue>,
-    draining: &Draining,
-) {
-    // The set keeps those that ended until they are asked for.
-    while serving.try_join_next().is_some() {}
-    let (shared, draining) = (Arc::clone(shared), draining.clone());
-    let prologue = Arc::clone(prologue);
-    match accepted {
-        Accepted::Tcp(stream, client) => serving.spawn(async move {
-            let peer = Peer {
-                address: Some(client),
-            };
-            shared.open(stream, peer, prologue, draining).await;
-            drop(permit);
-        }),
-        Accepted::Unix(stream) => serving.spawn(async move {
-            shared
-                .open(stream, Peer::default(), prologue, draining)
-                .await;
-            drop(permit);
-        }),
-    };
-}
-
-impl Accepting {
-    fn new(listener: Listener) -> io::Result<Self> {
-        let socket = match listener.socket {
-            Bound::Tcp(listener) => Socket::Tcp(TcpListener::from_std(listener)?),
-            Bound::Unix(listener, file) => Socket::Unix(UnixListener::from_std(listener)?, file),
-        };
-        Ok(Self {
-            socket,
-            prologue: listener.prologue,
-        })
-    }
-
-    /// The next connection. Trouble in accepting is never fatal: it is told, and tried again a little later.
-    async fn next(&self, connections: &Arc<Semaphore>) -> (Accepted, OwnedSemaphorePermit) {
-        let permit = Arc::clone(connections)
-            .acquire_owned()
-            .await
-            .expect("the semaphore is never closed");
-        loop {
-            match poll_fn(|context| self.poll(context)).await {
-                Ok(accepted) => return (accepted, permit),
-                // The client changed its mind while it waited.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) => {
-                    tracing::error!(%error, "a connection could not be accepted; trying again in {BACK_OFF:?}");
-                    tokio::time::sleep(BACK_OFF).await;
+            Some(ended) = accepting.join_next() => ended.map_err(|_| ServeError::WorkerPanicked)?,
+            // When nobody is left to give orders, it goes on as it is.
+            Some(order) = orders.recv() => match order {
+                Order::Listen(post) => {
+                    if let Err(error) = listen(&mut accepting, &service, post) {
+                        tracing::error!(%error, "a worker cannot accept on a new listener");
+                    }
                 }
-            }
+                Order::Drain => break,
+            },
+            else => std::future::pending().await,
         }
     }
-
-    /// A connection that waits already, if there is one.
-    async fn waiting(&self) -> Option<Accepted> {
-        poll_fn(|context| match self.poll(context) {
-            Poll::Ready(accepted) => Poll::Ready(accepted.ok()),
-            Poll::Pending => Poll::Ready(None),
-        })
+    drain.begin();
+    // Each has been told to stop, and first takes what waits.
+    while let Some(ended) = accepting.join_next().await {
+        ended.map_err(|_| ServeError::WorkerPanicked)?;
+    }
+    let allowed = service.shared.generation().limits.drain_timeout;
+    let open = &service.open;
+    if tokio::time::timeout(allowed, open.all_closed())
         .await
+        .is_ok()
+    {
+        return Ok(());
     }
+    let cut = open.count();
+    drain.cut();
+    // So that the access log hears of them. Who does not obey ends with the runtime.
+    let _ = tokio::time::timeout(CUT, open.all_closed()).await;
+    Err(ServeError::DrainTimedOut(cut))
+}
 
-    fn poll(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
-        match &self.socket {
-            Socket::Tcp(listener) => listener
-                .poll_accept(context)
-                .map_ok(|(stream, client)| Accepted::Tcp(stream, client)),
-            Socket::Unix(listener, _) => listener
-                .poll_accept(context)
-                .map_ok(|(stream, _)| Accepted::Unix(stream)),
-        }
-    }
+fn listen<A: Answer>(
+    accepting: &mut JoinSet<()>,
+    service: &Arc<Service<A>>,
+    post: Post,
+) -> Result<(), ServeError> {
+    let address = post.socket.local_address();
+    let socket = Socket::new(post.socket).map_err(|source| ServeError::listen(&address, source))?;
+    accepting.spawn(accept(
+        socket,
+        post.prologue,
+        post.stop,
+        Arc::clone(service),
+    ));
+    Ok(())
 }

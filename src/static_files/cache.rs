@@ -5,7 +5,8 @@
 
 use std::hash::{Hash, Hasher};
 use std::io;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderValue;
 use quick_cache::sync::Cache as Shards;
@@ -13,6 +14,7 @@ use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder, Weighter};
 
 use super::docroot::{Docroot, Kind, OpenFile};
 use super::representation::Representation;
+use super::settings::Settings;
 use crate::config::CacheConfig;
 use crate::rejection::Rejection;
 
@@ -28,7 +30,12 @@ pub(crate) enum Found {
 #[derive(Debug)]
 pub(crate) struct Cache {
     shards: Shards<Key, Arc<Representation>, ByBytes>,
+    /// As it was asked for.
     config: CacheConfig,
+    /// The largest file held, in bytes.
+    largest: u64,
+    /// Each way that files are served in has a number. Files that are served in the same way are held once.
+    ways: Mutex<Vec<(Settings, u32)>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,17 +57,15 @@ impl Cache {
     pub(crate) fn new(config: &CacheConfig) -> Self {
         /// With no memory for content there is still some for what is known of the files: their stamps and field values.
         const DESCRIPTIONS: u64 = 4 << 20;
-        let mut config = config.clone();
-        if config.memory == 0 {
-            (config.memory, config.file) = (DESCRIPTIONS, 0);
-        }
+        let (memory, largest) = match config.memory {
+            0 => (DESCRIPTIONS, 0),
+            memory => (memory, config.file),
+        };
         // A shard must have room for several of the largest files, or they would never be admitted.
-        let shards = (config.memory / (config.file.max(1) * 8)).clamp(1, 64);
+        let shards = (memory / (largest.max(1) * 8)).clamp(1, 64);
         let options = OptionsBuilder::new()
-            .estimated_items_capacity(
-                usize::try_from(config.memory / (16 << 10)).unwrap_or(usize::MAX),
-            )
-            .weight_capacity(config.memory)
+            .estimated_items_capacity(usize::try_from(memory / (16 << 10)).unwrap_or(usize::MAX))
+            .weight_capacity(memory)
             .shards(usize::try_from(shards).unwrap_or(1))
             .build()
             .expect("both capacities are set");
@@ -70,7 +75,38 @@ impl Cache {
             DefaultHashBuilder::default(),
             quick_cache::sync::DefaultLifecycle::default(),
         );
-        Self { shards, config }
+        Self {
+            shards,
+            config: config.clone(),
+            largest,
+            ways: Mutex::default(),
+        }
+    }
+
+    /// Whether a cache that was asked for in this way would be no other.
+    pub(crate) fn is_for(&self, config: &CacheConfig) -> bool {
+        self.config == *config
+    }
+
+    /// The number for files that are served in this way. What is held of a file may depend on any of the settings, so all are compared.
+    pub(crate) fn number(&self, settings: &Settings) -> u32 {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, number)) = ways.iter().find(|(known, _)| known == settings) {
+            return *number;
+        }
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        ways.push((settings.clone(), number));
+        number
+    }
+
+    /// After a reload: files that are not served in any of these ways need no memory any more.
+    pub(crate) fn forget_all_but(&self, kept: &[&Settings]) {
+        let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        ways.retain(|(settings, _)| kept.contains(&settings));
+        let numbers: Vec<u32> = ways.iter().map(|(_, number)| *number).collect();
+        drop(ways);
+        self.shards.retain(|key, _| numbers.contains(&key.docroot));
     }
 
     /// The file at a relative path as it is now, or what else is there.
@@ -147,7 +183,7 @@ impl Cache {
         open: OpenFile,
         media_type: HeaderValue,
     ) -> io::Result<Representation> {
-        if open.stamp.size > self.config.file {
+        if open.stamp.size > self.largest {
             return Ok(Representation::streamed(path, &Arc::new(open), media_type));
         }
         let path = path.to_owned();

@@ -12,7 +12,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -66,14 +65,13 @@ pub(crate) struct OpenFile {
 }
 
 impl Docroot {
-    pub(crate) fn new(path: PathBuf, symlinks: SymlinkPolicy) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
+    pub(crate) fn new(id: u32, path: PathBuf, symlinks: SymlinkPolicy) -> Self {
         let mut prefix = path.as_os_str().as_bytes().to_vec();
         if !prefix.ends_with(b"/") {
             prefix.push(b'/');
         }
         Self {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            id,
             path,
             prefix: prefix.into(),
             symlinks,

@@ -79,7 +79,8 @@ enum Tried {
 
 impl Files {
     pub(crate) fn new(settings: Settings, cache: Arc<Cache>) -> Self {
-        let docroot = Docroot::new(settings.docroot.clone(), settings.symlinks);
+        let number = cache.number(&settings);
+        let docroot = Docroot::new(number, settings.docroot.clone(), settings.symlinks);
         Self {
             settings,
             docroot,

@@ -1,12 +1,12 @@
 //! Floods over HTTP/2: each ends, costs little, and keeps nobody else waiting. The server is a process of its own, whose memory shows.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::harness::h2::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, RST_STREAM, SETTINGS,
     WINDOW_UPDATE, block, frame, length,
 };
-use crate::harness::{H2Client, H2Outcome, PATIENCE, Program};
+use crate::harness::{H2Client, H2Outcome, PATIENCE, Program, eventually};
 
 /// What a flood may cost, in KiB. What it would cost if it were kept is several times that.
 const AFFORDABLE: u64 = 32 << 10;
@@ -205,6 +205,23 @@ fn a_cookie_in_fifty_thousand_crumbs() {
 }
 
 #[test]
+fn more_fields_than_a_head_may_have() {
+    // As many as HTTP/1.1 refuses, by number and by size.
+    let server = Watched::start("");
+    for fields in [
+        block(&[("x-many", "x")]).repeat(150),
+        block(&[("x-large", &"x".repeat(40 << 10))]),
+    ] {
+        let mut client = server.connect();
+        let stream = client.new_stream();
+        let outcome = send_block(&mut client, stream, &[block(GET), fields].concat());
+        let is_refused = !matches!(outcome, H2Outcome::Response { status: 200, .. });
+        assert!(is_refused, "{outcome:?}");
+    }
+    server.expect_calm();
+}
+
+#[test]
 fn a_window_held_at_zero() {
     // What waits for a window that never opens is given up (CVE-2019-9517 and its kin).
     let server = Watched::start("[limits]\nwrite_timeout = \"500ms\"\n");
@@ -214,6 +231,22 @@ fn a_window_held_at_zero() {
     let outcome = client.finish(stream);
     let is_given_up = !matches!(outcome, H2Outcome::Response { .. });
     assert!(is_given_up, "{outcome:?}");
+    server.expect_calm();
+}
+
+#[test]
+fn windows_held_at_zero_by_a_client_that_pings() {
+    let server = Watched::start("[limits]\nwrite_timeout = \"500ms\"\n");
+    let mut client = server.connect();
+    client.send_frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    for _ in 0..100 {
+        client.begin(GET);
+    }
+    let ended = eventually(|| {
+        std::thread::sleep(Duration::from_millis(50));
+        !client.send_raw(&frame(PING, 0, 0, b"still on")) || client.has_reset()
+    });
+    assert!(ended, "a hundred answers wait for good");
     server.expect_calm();
 }
 

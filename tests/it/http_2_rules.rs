@@ -251,3 +251,28 @@ fn a_pseudo_field_in_the_trailers_reaches_nobody() {
         "{seen:?}"
     );
 }
+
+#[test]
+fn a_body_beyond_the_limit_is_413() {
+    let (server, journal) = TestServer::app("[limits]\nbody_size = \"1KiB\"\n");
+    for length in [Some("2000"), None] {
+        let mut client = H2Client::over(server.connect());
+        let stream = client.new_stream();
+        let mut fields = vec![
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":authority", "localhost"),
+            (":path", "/bytes"),
+        ];
+        fields.extend(length.map(|length| ("content-length", length)));
+        client.send_frame(HEADERS, END_HEADERS, stream, &block(&fields));
+        client.send_frame(DATA, 0, stream, &[b'x'; 1000]);
+        client.send_frame(DATA, END_STREAM, stream, &[b'x'; 1000]);
+        let outcome = client.finish(stream);
+        assert!(
+            matches!(outcome, H2Outcome::Response { status: 413, .. }),
+            "{length:?}: {outcome:?}"
+        );
+    }
+    assert!(!journal.seen().iter().any(|seen| seen.is_whole));
+}

@@ -193,6 +193,28 @@ impl H2Client {
         self.client.try_send(frames)
     }
 
+    /// Whether a stream was reset, or the connection is on its way out, as far as can be read without waiting.
+    pub(crate) fn has_reset(&mut self) -> bool {
+        let has_ended = match self.client.try_read_some() {
+            Some(piece) => {
+                self.buffer.extend(&piece);
+                piece.is_empty()
+            }
+            None => false,
+        };
+        while self.buffer.len() >= 9 {
+            let length = number(&[0, self.buffer[0], self.buffer[1], self.buffer[2]]) as usize;
+            if matches!(self.buffer[3], RST_STREAM | GOAWAY) {
+                return true;
+            }
+            if self.buffer.len() < 9 + length {
+                break;
+            }
+            self.buffer.drain(..9 + length);
+        }
+        has_ended
+    }
+
     /// Reads frames until the server ends the connection; false when it still has not after [`PATIENCE`].
     pub(crate) fn ends(&mut self) -> bool {
         let deadline = Instant::now() + PATIENCE;

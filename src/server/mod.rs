@@ -11,6 +11,8 @@ mod connection;
 pub(crate) mod deadline;
 mod error;
 pub(crate) mod generation;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod in_memory;
 mod listener;
 pub(crate) mod peer;
 mod prologue;

@@ -3,6 +3,8 @@
 
 #![allow(clippy::missing_panics_doc, reason = "panics are the answer")]
 
+mod exchange;
+
 use bytes::BytesMut;
 use http::header::{ACCEPT_ENCODING, IF_NONE_MATCH, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -13,6 +15,8 @@ use crate::header::host::Host;
 use crate::header::range::{ByteRange, RangeSet, resolve};
 use crate::http1::head::{self, HeadLimits};
 use crate::static_files::path::RelativePath;
+
+pub use exchange::{chunked, exchange};
 
 /// A path is inside the docroot, made of names, and decoded exactly once.
 pub fn path(input: &[u8]) {
@@ -305,6 +309,22 @@ mod tests {
             request in like(r"(\r\n)?(GET|POST|x) (/[a-z#]{0,3}|\*) HTTP/1\.[019](\r\n|\n)(([A-Za-z-]{1,9}|Host|Content-Length|Transfer-Encoding|Connection):? ?([a-z0-9,]{0,5}|chunked|close|\x00|\r)(\r\n|\r\n|\n|\r\n )){0,4}\r\n[a-z]{0,9}"),
         ) {
             super::head(&[&[place][..], &request].concat());
+        }
+
+        #[test]
+        fn chunked(
+            place in any::<u8>(),
+            body in like(r"((5|05|5 |\+5|[0-9a-fA-F]{0,2})(;[a-z]{1,2}(=([a-z]{1,2}|\x22[a-z;\\]{0,3}\x22?))?)?(\r\n|\r\n|\n|\r)(hello\r\n|hello\r\n|hello|\x00)){0,3}0(\r\n|;x\r\n|\n)([A-Za-z-]{1,6}:? ?[a-z]{0,3}(\r\n|\n)){0,2}\r\n[a-z]{0,9}"),
+        ) {
+            super::chunked(&[&[place][..], &body].concat());
+        }
+
+        #[test]
+        fn exchange(
+            place in any::<u8>(),
+            conversation in like(r"((GET|POST|HEAD|PUT) (/[a-z#]{0,2}|http://x/) HTTP/1\.[0011]\r\nHost: x\r\n(([A-Za-z_-]{1,9}|Connection|Expect):? ?([a-z0-9,]{0,5}|close|keep-alive|100-continue|\x00)(\r\n|\r\n|\n)){0,2}(\r\n|Content-Length: [56]\r\n\r\nhello|Transfer-Encoding: chunked\r\n\r\n(5(;a)?(\r\n|\r\n|\r\n|\n)hello\r\n){0,2}0\r\n(X-Sum: 1\r\n)?\r\n)){1,3}"),
+        ) {
+            super::exchange(&[&[place][..], &conversation].concat());
         }
 
         #[test]

@@ -17,6 +17,8 @@ pub(crate) mod guarded_body;
 mod handle;
 mod handover;
 mod limit;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod in_memory;
 mod listener;
 mod log;
 pub(crate) mod peer;

@@ -179,3 +179,39 @@ fn two_ways_to_end_a_body_are_refused_before_a_handler_sees_them() {
         );
     }
 }
+
+#[test]
+fn names_that_some_fold_into_others_are_the_configurations_to_judge() {
+    // CVE-2026-39858: `X_Forwarded_For` and `X.Forwarded.For` are `X-Forwarded-For` to some programs.
+    let odd = [
+        "X_Forwarded_For: 1.2.3.4",
+        "x.forwarded.for: 1.2.3.4",
+        "Remote_User: root",
+        "_: x",
+    ];
+    let text = request("GET", "/x", &[&odd[..], &["X-Sound: yes"]].concat());
+    for (setting, status, count) in [
+        ("", 200, 2),
+        ("[limits]\nodd_names = \"drop\"\n", 200, 2),
+        ("[limits]\nodd_names = \"pass\"\n", 200, 6),
+        ("[limits]\nodd_names = \"refuse\"\n", 400, 0),
+    ] {
+        let (server, journal) = TestServer::app(setting);
+        assert_eq!(server.statuses(&text), [status], "{setting}");
+        let seen = journal.seen();
+        let fields = seen.first().map_or(0, |seen| seen.fields.len());
+        assert_eq!(fields, count, "{setting}: {seen:?}");
+    }
+    // What frames a message is never dropped as odd, nor taken for what it is not.
+    let (server, journal) = TestServer::app("");
+    let text = request(
+        "POST",
+        "/x",
+        &["Content_Length: 5", "Transfer_Encoding: chunked"],
+    );
+    assert_eq!(
+        server.statuses(text + &request("GET", "/next", &[])),
+        [200, 200]
+    );
+    assert_eq!(journal.targets(), ["/x", "/next"]);
+}

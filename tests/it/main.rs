@@ -31,6 +31,8 @@ mod expect;
 mod framing;
 mod freshness;
 mod http_2;
+mod http_2_floods;
+mod http_2_rules;
 mod if_range;
 mod integrity;
 mod large_files;

@@ -50,6 +50,24 @@ impl Client {
         }
     }
 
+    /// The same; false when the server is gone, or takes nothing more for a second.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.stream
+            .set_write_timeout(Some(Duration::from_secs(1)))
+            .unwrap();
+        self.stream.write_all(bytes).is_ok()
+    }
+
+    /// What comes within a second; empty: the end.
+    pub(crate) fn try_read_some(&mut self) -> Option<Vec<u8>> {
+        self.stream
+            .set_read_timeout(Some(Duration::from_secs(1)))
+            .unwrap();
+        let read = self.fill();
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        read.ok().map(|_| std::mem::take(&mut self.buffer))
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn shut_write(&mut self) {
         self.stream.shutdown(Shutdown::Write).ok();

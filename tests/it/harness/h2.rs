@@ -1,19 +1,21 @@
 //! As much of HTTP/2 as a test needs: a preface, one HEADERS frame, and the frames that come back (RFC 9113, RFC 7541).
 
-use super::client::Client;
+use std::time::Instant;
+
+use super::client::{Client, PATIENCE};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const END_STREAM: u8 = 0x1;
-const END_HEADERS: u8 = 0x4;
-const ACK: u8 = 0x1;
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
+pub(crate) const END_STREAM: u8 = 0x1;
+pub(crate) const END_HEADERS: u8 = 0x4;
+pub(crate) const ACK: u8 = 0x1;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
 
 pub(crate) struct H2Client {
     client: Client,
@@ -25,9 +27,14 @@ pub(crate) struct H2Client {
 /// What became of one stream.
 #[derive(Debug, PartialEq)]
 pub(crate) enum H2Outcome {
-    Response { status: u16, body: Vec<u8> },
+    Response {
+        status: u16,
+        body: Vec<u8>,
+    },
     Reset(u32),
     GoAway(u32),
+    /// The connection ended without a word about it.
+    Closed,
 }
 
 struct Frame {
@@ -60,20 +67,7 @@ impl H2Client {
     pub(crate) fn begin(&mut self, fields: &[(&str, &str)]) -> u32 {
         let stream = self.next_stream;
         self.next_stream += 2;
-        let mut block = Vec::new();
-        for (name, value) in fields {
-            // A literal without indexing, name and value without Huffman (RFC 7541 §6.2.2).
-            block.push(0);
-            for text in [name, value] {
-                block.push(
-                    u8::try_from(text.len())
-                        .ok()
-                        .filter(|length| *length < 127)
-                        .expect("a short string"),
-                );
-                block.extend_from_slice(text.as_bytes());
-            }
-        }
+        let block = block(fields);
         self.send_frame(HEADERS, END_STREAM | END_HEADERS, stream, &block);
         stream
     }
@@ -155,7 +149,9 @@ impl H2Client {
     pub(crate) fn finish(&mut self, stream: u32) -> H2Outcome {
         let (mut status, mut body) = (0, Vec::new());
         loop {
-            let frame = self.read_frame();
+            let Some(frame) = self.read_frame() else {
+                return H2Outcome::Closed;
+            };
             match frame.kind {
                 SETTINGS if frame.flags & ACK == 0 => self.send_frame(SETTINGS, ACK, 0, &[]),
                 GOAWAY => return H2Outcome::GoAway(number(&frame.payload[4..8])),
@@ -175,36 +171,126 @@ impl H2Client {
         }
     }
 
-    fn send_frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len())
-            .expect("a small frame")
-            .to_be_bytes();
-        let mut frame = vec![length[1], length[2], length[3], kind, flags];
-        frame.extend_from_slice(&stream.to_be_bytes());
-        frame.extend_from_slice(payload);
-        self.client.send(frame);
+    /// The number of a stream that is not open yet.
+    pub(crate) fn new_stream(&mut self) -> u32 {
+        self.next_stream += 2;
+        self.next_stream - 2
     }
 
-    fn read_frame(&mut self) -> Frame {
-        let head = self.take(9);
+    pub(crate) fn send_frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        self.client.send(frame(kind, flags, stream, payload));
+    }
+
+    /// Sends a frame so many times, many at once; false when the server reads no more of them, or is gone.
+    pub(crate) fn repeat(&mut self, frames: &[u8], times: usize) -> bool {
+        let at_once = (64 << 10) / frames.len() + 1;
+        let piece = frames.repeat(at_once);
+        (0..times.div_ceil(at_once)).all(|_| self.client.try_send(&piece))
+    }
+
+    /// Sends frames as they stand; false when the server reads no more of them, or is gone.
+    pub(crate) fn send_raw(&mut self, frames: &[u8]) -> bool {
+        self.client.try_send(frames)
+    }
+
+    /// Whether a stream was reset, or the connection is on its way out, as far as can be read without waiting.
+    pub(crate) fn has_reset(&mut self) -> bool {
+        let has_ended = match self.client.try_read_some() {
+            Some(piece) => {
+                self.buffer.extend(&piece);
+                piece.is_empty()
+            }
+            None => false,
+        };
+        while self.buffer.len() >= 9 {
+            let length = number(&[0, self.buffer[0], self.buffer[1], self.buffer[2]]) as usize;
+            if matches!(self.buffer[3], RST_STREAM | GOAWAY) {
+                return true;
+            }
+            if self.buffer.len() < 9 + length {
+                break;
+            }
+            self.buffer.drain(..9 + length);
+        }
+        has_ended
+    }
+
+    /// Reads frames until the server ends the connection; false when it still has not after [`PATIENCE`].
+    pub(crate) fn ends(&mut self) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if self
+                .client
+                .try_read_some()
+                .is_some_and(|piece| piece.is_empty())
+            {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn read_frame(&mut self) -> Option<Frame> {
+        let head = self.take(9)?;
         let length = number(&[0, head[0], head[1], head[2]]);
-        let payload = self.take(length as usize);
-        Frame {
+        let payload = self.take(length as usize)?;
+        Some(Frame {
             kind: head[3],
             flags: head[4],
             stream: number(&head[5..9]) & 0x7fff_ffff,
             payload,
-        }
+        })
     }
 
-    fn take(&mut self, count: usize) -> Vec<u8> {
+    fn take(&mut self, count: usize) -> Option<Vec<u8>> {
         while self.buffer.len() < count {
             let piece = self.client.read_some(usize::MAX);
-            assert!(!piece.is_empty(), "the connection ended between frames");
+            if piece.is_empty() {
+                return None;
+            }
             self.buffer.extend(piece);
         }
-        self.buffer.drain(..count).collect()
+        Some(self.buffer.drain(..count).collect())
     }
+}
+
+/// A frame as it goes over the wire (RFC 9113 §4.1).
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len())
+        .expect("a small frame")
+        .to_be_bytes();
+    let mut frame = vec![length[1], length[2], length[3], kind, flags];
+    frame.extend_from_slice(&stream.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// Fields as a block: each a literal without indexing, name and value without Huffman (RFC 7541 §6.2.2).
+pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        block.push(0);
+        for text in [name, value] {
+            length(&mut block, text.len());
+            block.extend_from_slice(text.as_bytes());
+        }
+    }
+    block
+}
+
+/// An integer with a prefix of seven bits (RFC 7541 §5.1).
+pub(crate) fn length(block: &mut Vec<u8>, length: usize) {
+    let byte = |bits: usize| u8::try_from(bits).expect("a byte");
+    if length < 127 {
+        return block.push(byte(length));
+    }
+    block.push(127);
+    let mut rest = length - 127;
+    while rest >= 128 {
+        block.push(byte(rest % 128 + 128));
+        rest /= 128;
+    }
+    block.push(byte(rest));
 }
 
 fn number(bytes: &[u8]) -> u32 {

@@ -4,9 +4,10 @@ mod app;
 mod check;
 mod client;
 mod docroot;
-mod h2;
+pub(crate) mod h2;
 mod hyper_peer;
 mod multipart;
+mod program;
 mod response;
 mod server;
 
@@ -21,6 +22,7 @@ pub(crate) use docroot::{
 pub(crate) use h2::{H2Client, H2Outcome};
 pub(crate) use hyper_peer::HyperPeer;
 pub(crate) use multipart::parts;
+pub(crate) use program::Program;
 pub(crate) use response::Response;
 pub(crate) use server::{TestServer, request};
 

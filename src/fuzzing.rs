@@ -11,9 +11,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::header::accept_encoding::{CodingSet, ContentCoding, negotiate};
 use crate::header::entity_tag::{EntityTag, EntityTagList};
+use crate::header::forwarded::{ForwardedField, TrustedProxies};
 use crate::header::host::Host;
 use crate::header::range::{ByteRange, RangeSet, resolve};
 use crate::http1::head::{self, HeadLimits};
+use crate::server::proxy_protocol::parse::{self as proxy_protocol, LONGEST, Parsed};
 use crate::static_files::path::RelativePath;
 
 pub use exchange::{chunked, exchange};
@@ -245,6 +247,54 @@ pub fn host(input: &[u8]) {
     assert_eq!((again.name(), again.port()), (name, None));
 }
 
+/// Once there is a verdict about the header of the PROXY protocol, no further byte changes it; so it does not matter how they arrive.
+pub fn proxy_protocol(input: &[u8]) {
+    let at_once = proxy_protocol::parse(input);
+    for length in 0..input.len() {
+        let early = proxy_protocol::parse(&input[..length]);
+        assert!(
+            early == Parsed::Incomplete || early == at_once,
+            "{length} bytes: {early:?}, all: {at_once:?}"
+        );
+    }
+    if let Parsed::Header { consumed, .. } = at_once {
+        assert!(consumed <= input.len() && consumed <= LONGEST);
+        let exact = proxy_protocol::parse(&input[..consumed]);
+        assert_eq!(exact, at_once, "what follows does not count");
+        let short = proxy_protocol::parse(&input[..consumed - 1]);
+        assert_eq!(short, Parsed::Incomplete, "no byte is too many");
+    }
+}
+
+/// What a client sends never decides who it is taken for: that is what the trusted proxy adds to the right of it.
+pub fn forwarded(input: &[u8]) {
+    let mut trusted = TrustedProxies::default();
+    trusted.networks.add("10.0.0.0/8").expect("a network");
+    let peer = "10.0.0.1:1".parse().ok();
+    for (name, field, member) in [
+        (
+            "x-forwarded-for",
+            ForwardedField::XForwardedFor,
+            "192.0.2.1",
+        ),
+        ("forwarded", ForwardedField::Forwarded, "for=192.0.2.1"),
+    ] {
+        trusted.field = field;
+        let name = HeaderName::from_static(name);
+        let Some(mut sent) = headers(&name, input) else {
+            return;
+        };
+        trusted.client(peer, &sent);
+        let same_line = [input, b", ", member.as_bytes()].concat();
+        let same_line = headers(&name, &same_line).expect("it was good before");
+        sent.append(name, HeaderValue::from_static(member));
+        for added in [sent, same_line] {
+            let client = trusted.client(peer, &added).address;
+            assert_eq!(client, "192.0.2.1:0".parse().ok(), "{added:?}");
+        }
+    }
+}
+
 /// One field of one line or, at each line feed, more; `None` when no message could carry it.
 fn headers(name: &HeaderName, value: &[u8]) -> Option<HeaderMap> {
     let lines = value.split(|&byte| byte == b'\n');
@@ -325,6 +375,16 @@ mod tests {
             conversation in like(r"((GET|POST|HEAD|PUT) (/[a-z#]{0,2}|http://x/) HTTP/1\.[0011]\r\nHost: x\r\n(([A-Za-z_-]{1,9}|Connection|Expect):? ?([a-z0-9,]{0,5}|close|keep-alive|100-continue|\x00)(\r\n|\r\n|\n)){0,2}(\r\n|Content-Length: [56]\r\n\r\nhello|Transfer-Encoding: chunked\r\n\r\n(5(;a)?(\r\n|\r\n|\r\n|\n)hello\r\n){0,2}0\r\n(X-Sum: 1\r\n)?\r\n)){1,3}"),
         ) {
             super::exchange(&[&[place][..], &conversation].concat());
+        }
+
+        #[test]
+        fn forwarded(value in like(r#"((for|by|proto|host)?=?"?(10\.0\.0\.[0-9]|[0-9]{1,3}|unknown|_x|\[::1\]|::|https)?"?(:[0-9_]{0,5})?[;,\n\\]? ?){0,5}"#)) {
+            super::forwarded(&value);
+        }
+
+        #[test]
+        fn proxy_protocol(value in like(r"PROXY (TCP4|TCP6|UNKNOWN) [0-9a-f.: \r\n]{0,110}|\r\n\r\n\x00\r\nQUIT\n[\x20-\x22][\x00\x11\x21\x31]\x00[\x00-\x40][\x00-\x05]{0,80}")) {
+            super::proxy_protocol(&value);
         }
 
         #[test]

@@ -6,8 +6,10 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 mod diagnostics;
+mod notify;
 pub(crate) mod serve;
 mod signals;
+mod sockets;
 mod welcome;
 
 use std::{io, path::Path};

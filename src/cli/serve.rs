@@ -2,9 +2,10 @@
 //!
 //! 1. Flags and file become a configuration.
 //! 2. Addresses are bound, so that what is told at the start is true.
-//! 3. It is told.
-//! 4. Serve until a signal.
-//! 5. Drain until all is answered, the deadline has passed, or a second signal comes.
+//! 3. What is not needed any more is given up: files outside of the configuration, the rights of root.
+//! 4. It is told.
+//! 5. Serve until a signal.
+//! 6. Drain until all is answered, the deadline has passed, or a second signal comes.
 
 mod args;
 mod hint;
@@ -17,11 +18,13 @@ use std::{
     time::Duration,
 };
 
-use daemun::{Config, ListenAddress, Listener, Server};
+use daemun::{Config, ListenAddress, Sandbox, SandboxOutcome, ServeError, Server};
 use tokio::{runtime, sync::Notify};
 
 pub(crate) use self::args::ServeArgs;
-use super::{diagnostics, report, signals::Signals, welcome};
+use super::{
+    diagnostics, notify::Notifier, report, signals::Signals, sockets::PassedSockets, welcome,
+};
 
 /// A person wonders by then why nothing happens.
 const DRAIN_IS_LONG: Duration = Duration::from_millis(300);
@@ -44,7 +47,8 @@ pub(crate) fn run(args: &ServeArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match start(args, &config, content.file()) {
+    let passed = PassedSockets::take();
+    match start(args, &config, content.file(), passed) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
@@ -57,12 +61,13 @@ fn start(
     args: &ServeArgs,
     config: &Config,
     file: Option<&Path>,
+    passed: PassedSockets,
 ) -> Result<ExitCode, Box<dyn Error>> {
     // The workers have runtimes of their own; this one waits for signals.
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let code = runtime.block_on(serve(args, config, file));
+    let code = runtime.block_on(serve(args, config, file, passed));
     // Not waited for: after a second signal there may be work left, and it is not wanted any more.
     runtime.shutdown_background();
     code
@@ -72,15 +77,20 @@ async fn serve(
     args: &ServeArgs,
     config: &Config,
     file: Option<&Path>,
+    passed: PassedSockets,
 ) -> Result<ExitCode, Box<dyn Error>> {
+    let notify = Notifier::from_environment();
     let mut signals = Signals::watch()?;
-    let listeners = config
-        .listen()
-        .iter()
-        .map(Listener::bind)
-        .collect::<Result<Vec<_>, _>>()?;
+    // How many there are is asked of files that may be out of reach later.
+    let workers = config.workers();
+    let listeners = passed.listen(config)?;
+    enter_sandbox(config, file)?;
     let server = Server::new(config)?;
-    let addresses: Vec<_> = listeners.iter().map(Listener::local_address).collect();
+    daemun::drop_privileges(config)?;
+    let addresses: Vec<_> = listeners
+        .iter()
+        .map(daemun::Listener::local_address)
+        .collect();
     if !args.quiet {
         welcome::tell(config, &addresses, file);
     }
@@ -89,12 +99,16 @@ async fn serve(
     }
 
     let stop = Notify::new();
-    let serving = server.serve_with_workers(listeners, config.workers(), stop.notified());
-    tokio::pin!(serving);
+    let serving = server.serve_with_workers(listeners, workers, stop.notified());
+    let watch = notify.keep_watch();
+    tokio::pin!(serving, watch);
+    notify.ready(config);
     tokio::select! {
         ended = &mut serving => return Ok(ended.map(|()| ExitCode::SUCCESS)?),
         _ = signals.next() => stop.notify_one(),
+        () = &mut watch => {}
     }
+    notify.stopping();
     // Told only when there is something to wait for.
     let told = tell_of_drain(args.quiet);
     tokio::pin!(told);
@@ -103,8 +117,23 @@ async fn serve(
             ended = &mut serving => return Ok(ended.map(|()| ExitCode::SUCCESS)?),
             signal = signals.next() => return Ok(signal.exit_code()),
             () = &mut told => {}
+            () = &mut watch => {}
         }
     }
+}
+
+/// From here on, only what the configuration names can be reached; the configuration itself too, to be read again.
+fn enter_sandbox(config: &Config, file: Option<&Path>) -> Result<(), ServeError> {
+    let mut sandbox = Sandbox::new(config);
+    if let Some(folder) =
+        file.and_then(|file| std::path::absolute(file).ok()?.parent().map(Path::to_owned))
+    {
+        sandbox = sandbox.readable(folder);
+    }
+    if sandbox.enter()? == SandboxOutcome::Unavailable {
+        tracing::warn!("the kernel has no Landlock: `sandbox` holds nothing back");
+    }
+    Ok(())
 }
 
 async fn tell_of_drain(quiet: bool) {

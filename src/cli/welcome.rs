@@ -28,7 +28,7 @@ pub(super) fn tell(config: &Config, addresses: &[ListenAddress], file: Option<&P
 pub(super) fn local_url(addresses: &[ListenAddress]) -> Option<String> {
     addresses.iter().find_map(|address| match address {
         ListenAddress::Tcp(tcp) => Some(url(&host_to_open(tcp.ip()), tcp.port())),
-        ListenAddress::Unix(_) => None,
+        ListenAddress::Unix(_) | ListenAddress::Systemd(_) => None,
     })
 }
 
@@ -40,7 +40,9 @@ fn plain(config: &Config, addresses: &[ListenAddress]) -> String {
     for address in addresses {
         let _ = match address {
             ListenAddress::Tcp(tcp) => writeln!(text, "listening on http://{tcp}/"),
-            ListenAddress::Unix(_) => writeln!(text, "listening on {address}"),
+            ListenAddress::Unix(_) | ListenAddress::Systemd(_) => {
+                writeln!(text, "listening on {address}")
+            }
         };
     }
     text
@@ -87,6 +89,7 @@ fn friendly(
                 }
             }
             ListenAddress::Unix(path) => tell("Socket", &path.display().to_string(), ""),
+            ListenAddress::Systemd(_) => tell("Socket", &address.to_string(), ""),
         }
     }
     let _ = writeln!(text, "\n  {dim}Press Ctrl+C to stop{off}\n");

@@ -22,6 +22,31 @@ pub(crate) struct File {
     /// Worker threads; each accepts connections of its own and serves them on one core.
     /// Default: one for each core that the process may use.
     pub(crate) workers: Option<Number>,
+    /// Proxies whose word is taken for who the client is: addresses and networks (`"192.0.2.1"`, `"10.0.0.0/8"`, `"fd00::/8"`),
+    /// `"private"` (`10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16`, `fd00::/8`, `127.0.0.0/8`, `::1`), `"unix"` (whoever may open a Unix socket
+    /// that the server listens on). When one of them asks, the client is the rightmost address in `X-Forwarded-For`, or in `Forwarded`
+    /// (RFC 7239), that is not trusted itself; an entry that cannot be read ends the search. What others send in these fields is not
+    /// believed.
+    /// Default: none; the client is whoever opened the connection.
+    pub(crate) trusted_proxies: Option<Vec<Text>>,
+    /// The field in which trusted proxies name the client: `"x-forwarded-for"` (with the scheme in `X-Forwarded-Proto`) or
+    /// `"forwarded"`. Name the one that your proxies write: they may pass the other on as the client made it up.
+    /// Default: `X-Forwarded-For`; in a request without it, `Forwarded`.
+    pub(crate) client_address_from: Option<Text>,
+    /// The user, by name or number, that the process becomes once its sockets are bound and its logs open; for a server that is started
+    /// by root. What is opened again later (a log after its rotation, changed certificates, the docroots) must be open to this user.
+    /// Default: none; the process stays who it is.
+    pub(crate) user: Option<Text>,
+    /// The group, by name or number, that goes with `user`. The user's other groups are taken on too.
+    /// Default: the user's own.
+    pub(crate) group: Option<Text>,
+    /// Whether the kernel (Landlock, Linux 5.13) is to keep the process from every file it does not need: docroots and the
+    /// configuration's folder, with all beneath them, can be read, the folders of the access log and of Unix sockets written; nothing can
+    /// be run. `"off"`; `"on"`, as far as the kernel is able;
+    /// `"required"`, or the server does not start. The fence stands until the process ends: a docroot that is replaced by another
+    /// folder, or added by a reload, needs a restart. So does a new version of the program.
+    /// Default: `"off"`, as folders that are replaced at each deployment are common.
+    pub(crate) sandbox: Option<Text>,
     pub(crate) listen: Vec<Spanned<Listen>>,
     pub(crate) site: Vec<Spanned<Site>>,
     pub(crate) cache: Cache,
@@ -37,9 +62,26 @@ pub(crate) struct File {
 pub(crate) struct Listen {
     /// `"8080"` or `"localhost:8080"`: this machine only. `":8080"` or `"*:8080"`: every IPv4 interface. `"192.0.2.1:8080"`,
     /// `"[::1]:8080"`: this address. `"[::]:8080"`: every IPv6 interface. `"unix:/run/daemun.sock"`: a Unix socket. Port 0: a free port
-    /// that the system chooses.
+    /// that the system chooses. `"unix:@daemun"`: an abstract Unix socket, which has no file and no permissions (Linux). `"systemd"`: the
+    /// sockets that systemd opened for the service; `"systemd:web"`: those with `FileDescriptorName=web`.
     /// Required.
     pub(crate) address: Text,
+    /// Whether connections begin with a header of the PROXY protocol, version 1 or 2, that names the client. It is then required: a
+    /// connection without one, or from an address that is not in `proxy_protocol_from`, is closed.
+    /// Default: `false`.
+    pub(crate) proxy_protocol: Option<bool>,
+    /// Who may send that header, written as `trusted_proxies` is. For a Unix socket, whoever can open it.
+    /// Default: `trusted_proxies`.
+    pub(crate) proxy_protocol_from: Option<Vec<Text>>,
+    /// Permissions of a Unix socket, in octal: `"0660"`. Whoever can write to it can connect.
+    /// Default: what the process's umask leaves.
+    pub(crate) mode: Option<Text>,
+    /// Owner of a Unix socket, by name or number.
+    /// Default: the user that starts the server.
+    pub(crate) owner: Option<Text>,
+    /// Group of a Unix socket, by name or number.
+    /// Default: the group of the user that starts the server.
+    pub(crate) group: Option<Text>,
 }
 
 /// `[[site]]`: a virtual host: what is served, and how, to those who ask for one of its `hosts`.

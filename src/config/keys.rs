@@ -63,7 +63,7 @@ const TABLES: [Table; 7] = [
 ];
 
 /// What people who know other servers write, and the key it is called here.
-const OTHER_NAMES: [(&str, &str); 14] = [
+const OTHER_NAMES: [(&str, &str); 17] = [
     ("root", "docroot"),
     ("dir", "docroot"),
     ("directory", "docroot"),
@@ -78,6 +78,9 @@ const OTHER_NAMES: [(&str, &str); 14] = [
     ("threads", "workers"),
     ("location", "route"),
     ("bind", "address"),
+    ("set_real_ip_from", "trusted_proxies"),
+    ("real_ip_header", "client_address_from"),
+    ("proxy_proto", "proxy_protocol"),
 ];
 
 /// Every key of `root` that its table does not know, and every table written in the wrong brackets.

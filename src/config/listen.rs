@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::error::{ConfigError, Problem, quoted};
+use crate::header::networks::Networks;
 
 /// An address to listen on: TCP, or a Unix socket.
 ///
@@ -17,14 +18,28 @@ use super::error::{ConfigError, Problem, quoted};
 pub enum ListenAddress {
     /// A TCP socket.
     Tcp(SocketAddr),
-    /// A Unix stream socket at this path.
+    /// A Unix stream socket at this path; a path that begins with `@` is a name in Linux's abstract namespace.
     Unix(PathBuf),
+    /// The sockets that systemd opened for this process: those of this name, or all that no other listener takes.
+    Systemd(Option<String>),
 }
 
 /// A listener as configured: where it listens, and what its connections begin with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     pub(crate) address: ListenAddress,
+    /// Connections must begin with a header of the PROXY protocol, from one of these.
+    pub(crate) proxy_protocol: Option<Networks>,
+    /// Of a unix socket's file.
+    pub(crate) access: SocketAccess,
+}
+
+/// Whose a unix socket's file is, and who may connect. What is `None` stays as the system makes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SocketAccess {
+    pub(crate) mode: Option<u32>,
+    pub(crate) owner: Option<u32>,
+    pub(crate) group: Option<u32>,
 }
 
 impl Listen {
@@ -37,7 +52,11 @@ impl Listen {
 impl From<ListenAddress> for Listen {
     /// Plain HTTP at this address.
     fn from(address: ListenAddress) -> Self {
-        Self { address }
+        Self {
+            address,
+            proxy_protocol: None,
+            access: SocketAccess::default(),
+        }
     }
 }
 
@@ -54,6 +73,8 @@ impl fmt::Display for ListenAddress {
         match self {
             Self::Tcp(address) => address.fmt(f),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Systemd(None) => f.write_str("systemd"),
+            Self::Systemd(Some(name)) => write!(f, "systemd:{name}"),
         }
     }
 }
@@ -77,8 +98,18 @@ impl ListenAddress {
     pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
-                "" => Err(refusal(text, "a path must follow `unix:`")),
+                "" | "@" => Err(refusal(text, "a path must follow `unix:`")),
                 path => Ok(Self::Unix(PathBuf::from(path))),
+            };
+        }
+        if let Some(name) = text.strip_prefix("systemd") {
+            return match name.strip_prefix(':') {
+                None if name.is_empty() => Ok(Self::Systemd(None)),
+                Some(name) if !name.is_empty() => Ok(Self::Systemd(Some(name.to_owned()))),
+                _ => Err(refusal(
+                    text,
+                    "the name of a socket unit's `FileDescriptorName` follows `systemd:`",
+                )),
             };
         }
         if let Ok(address) = text.parse::<SocketAddr>() {
@@ -153,6 +184,9 @@ mod tests {
             ("[::]:80", "[::]:80"),
             ("unix:/run/daemun.sock", "unix:/run/daemun.sock"),
             ("unix:run/daemun.sock", "unix:run/daemun.sock"),
+            ("unix:@daemun", "unix:@daemun"),
+            ("systemd", "systemd"),
+            ("systemd:web", "systemd:web"),
         ] {
             let address: ListenAddress = text.parse().expect(text);
             assert_eq!(address.to_string(), want, "{text}");
@@ -179,6 +213,9 @@ mod tests {
             ("example.com:80", "not looked up"),
             ("http://localhost:80", "not a URL"),
             ("unix:", "must follow"),
+            ("unix:@", "must follow"),
+            ("systemd:", "FileDescriptorName"),
+            ("systemdx", "FileDescriptorName"),
         ] {
             let error = text.parse::<ListenAddress>().expect_err(text).to_string();
             assert!(error.contains(why), "{text}: {error}");

@@ -5,6 +5,7 @@
 //! 3. `resolve` judges every value and makes a [`Config`]: what exists in it is valid.
 //! 4. [`ConfigError`] tells all that is wrong: where, and what to do.
 
+mod accounts;
 mod builder;
 mod error;
 mod file;
@@ -24,12 +25,15 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use self::accounts::Identity;
+pub(crate) use self::listen::SocketAccess;
 pub(crate) use self::site::{Cors, RouteAction, RouteConfig, SiteConfig};
 pub use self::{
     builder::ConfigBuilder,
     error::ConfigError,
     listen::{Listen, ListenAddress},
 };
+use crate::header::forwarded::TrustedProxies;
 
 use crate::static_files::Settings;
 
@@ -58,6 +62,9 @@ pub struct Config {
     pub(crate) cache: CacheConfig,
     pub(crate) limits: Limits,
     pub(crate) log: LogConfig,
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) sandbox: SandboxPolicy,
 }
 
 impl Config {
@@ -131,6 +138,25 @@ impl Config {
         ]
         .join(", ")
     }
+}
+
+/// Whether the kernel fences the process in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SandboxPolicy {
+    #[default]
+    Off,
+    /// As far as the kernel is able.
+    On,
+    /// Or not at all.
+    Required,
+}
+
+impl SandboxPolicy {
+    pub(crate) const NAMES: [(&str, Self); 3] = [
+        ("off", Self::Off),
+        ("on", Self::On),
+        ("required", Self::Required),
+    ];
 }
 
 /// How much of the files is held in memory.

@@ -7,11 +7,13 @@
 pub(crate) mod accept;
 pub(crate) mod accept_encoding;
 pub(crate) mod entity_tag;
+pub(crate) mod forwarded;
 pub(crate) mod framing;
 pub(crate) mod host;
 pub(crate) mod http_date;
 pub(crate) mod media_type;
 pub(crate) mod multipart;
+pub(crate) mod networks;
 pub(crate) mod precondition;
 mod quality;
 pub(crate) mod range;

@@ -212,6 +212,7 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
             body = incoming;
             asked = asked.with_trailers(&parts);
             parts.extensions.insert(Interim(channel));
+            self.generation.introduce(&mut parts, self.peer);
         }
         let answered = self.answer(parts, body, &mut intake).await?;
         let refused = answered.as_ref().err().copied();
@@ -245,7 +246,7 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         intake: &mut Intake,
     ) -> io::Result<Result<Response<A::Body>, Rejection>> {
         let generation = Arc::clone(&self.generation);
-        let mut answering = pin!(generation.app.answer_http1(parts, body, self.peer));
+        let mut answering = pin!(generation.app.answer_http1(parts, body));
         poll_fn(|context| {
             loop {
                 if let Poll::Ready(response) = answering.as_mut().poll(context) {

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::request::Parts;
@@ -14,7 +13,6 @@ use http_body::Body as _;
 use tower_service::Service as _;
 
 use super::guarded_body::GuardedBody;
-use super::peer::Peer;
 use crate::config::Config;
 use crate::http1;
 use crate::rejection::Rejection;
@@ -54,14 +52,12 @@ pub(crate) trait Answer: Clone + Send + Sync + 'static {
         &self,
         parts: Parts,
         body: http1::Incoming,
-        peer: &Peer,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// A request that came by hyper.
     fn answer(
         &self,
         request: Request<GuardedBody>,
-        peer: &Peer,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// The answer to what is no request (then there are no parts), or is one that will not be read to its end.
@@ -83,11 +79,11 @@ impl Answer for Arc<Arc<Gate>> {
 
     const READS_BODIES: bool = false;
 
-    async fn answer_http1(&self, parts: Parts, _: http1::Incoming, _: &Peer) -> Response<Body> {
+    async fn answer_http1(&self, parts: Parts, _: http1::Incoming) -> Response<Body> {
         Gate::answer(self, &parts, true).await
     }
 
-    async fn answer(&self, request: Request<GuardedBody>, _: &Peer) -> Response<Body> {
+    async fn answer(&self, request: Request<GuardedBody>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         if !body.is_end_stream() {
             Box::pin(discard(body)).await;
@@ -109,18 +105,13 @@ impl Answer for axum::Router {
 
     const READS_BODIES: bool = true;
 
-    async fn answer_http1(
-        &self,
-        parts: Parts,
-        body: http1::Incoming,
-        peer: &Peer,
-    ) -> Response<Self::Body> {
+    async fn answer_http1(&self, parts: Parts, body: http1::Incoming) -> Response<Self::Body> {
         let body = axum::body::Body::new(body);
-        call(self, Request::from_parts(parts, body), peer).await
+        call(self, Request::from_parts(parts, body)).await
     }
 
-    async fn answer(&self, request: Request<GuardedBody>, peer: &Peer) -> Response<Self::Body> {
-        call(self, request.map(axum::body::Body::new), peer).await
+    async fn answer(&self, request: Request<GuardedBody>) -> Response<Self::Body> {
+        call(self, request.map(axum::body::Body::new)).await
     }
 
     async fn refuse(&self, _: Option<&Parts>, rejection: Rejection) -> Response<Self::Body> {
@@ -131,9 +122,8 @@ impl Answer for axum::Router {
 async fn call(
     router: &axum::Router,
     request: Request<axum::body::Body>,
-    peer: &Peer,
 ) -> Response<axum::body::Body> {
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     if let Err(rejection) = routing::check_for_router(&parts) {
         let mut response = refuse(rejection);
         if parts.version <= Version::HTTP_11 {
@@ -141,9 +131,6 @@ async fn call(
             response.headers_mut().insert(CONNECTION, close);
         }
         return response;
-    }
-    if let Some(client) = peer.address {
-        parts.extensions.insert(ConnectInfo(client));
     }
     let request = Request::from_parts(parts, body);
     let Ok(response) = router.clone().call(request).await;

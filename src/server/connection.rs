@@ -23,6 +23,7 @@ use super::guarded_body::{self, GuardedBody};
 use super::limit::Permit;
 use super::peer::Peer;
 use super::prologue::{Prologue, Stream};
+use super::proxy_protocol;
 use super::shutdown::Draining;
 use crate::config::Limits;
 use crate::http1::server as http1;
@@ -38,8 +39,16 @@ impl<A: Answer> Shared<A> {
         draining: Draining,
         permit: Permit,
     ) {
-        debug_assert!(prologue.is_empty(), "nothing else is known yet");
-        self.serve(stream, peer, draining, permit).await;
+        let Some(trusted) = &prologue.proxy_protocol else {
+            return self.serve(stream, peer, draining, permit).await;
+        };
+        let mut peer = peer;
+        let sender = peer.address;
+        let timeout = self.generation().limits.header_timeout;
+        match proxy_protocol::receive(stream, &mut peer, trusted, timeout).await {
+            Ok(stream) => self.serve(stream, peer, draining, permit).await,
+            Err(why) => tracing::debug!(peer = ?sender, %why, "connection refused"),
+        }
     }
 
     /// Serves until the client leaves, a deadline passes, or the server drains.
@@ -133,8 +142,9 @@ impl<A: Answer> Shared<A> {
                 generation.app.refuse(Some(&parts), rejection).await
             } else {
                 let (body, guard) = GuardedBody::new(body, &generation.limits);
+                generation.introduce(&mut parts, &peer);
                 let request = Request::from_parts(parts, body);
-                let response = generation.app.answer(request, &peer).await;
+                let response = generation.app.answer(request).await;
                 match guard.trouble() {
                     Some(rejection) => generation.app.refuse(None, rejection).await,
                     None => response,

@@ -24,6 +24,22 @@ pub enum ServeError {
         /// Why it was not.
         source: io::Error,
     },
+    /// A listener is to take the sockets of this name (none: any) that systemd opened, and none was passed on.
+    NotInherited(Option<String>),
+    /// The process cannot become the user of the configuration.
+    Identity {
+        /// What failed.
+        step: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The process cannot be fenced in as configured.
+    Sandbox {
+        /// What failed.
+        step: String,
+        /// Why; none: the kernel has no Landlock, or not enough of it.
+        source: Option<io::Error>,
+    },
     /// The access log could not be opened.
     AccessLog {
         /// Its path; none for standard output.
@@ -80,6 +96,20 @@ impl ServeError {
                 )
             }
             Self::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Self::NotInherited(None) => f.write_str("systemd passed no socket on"),
+            Self::NotInherited(Some(name)) => {
+                write!(f, "systemd passed no socket on that is named `{name}`")
+            }
+            Self::Identity { step, source } => write!(f, "cannot {step}: {source}"),
+            Self::Sandbox {
+                step,
+                source: Some(source),
+            } => {
+                write!(f, "cannot set up the sandbox: {step}: {source}")
+            }
+            Self::Sandbox { step, source: None } => {
+                write!(f, "cannot set up the sandbox: {step}")
+            }
             Self::AccessLog {
                 file: Some(file),
                 source,
@@ -121,6 +151,18 @@ impl ServeError {
             Self::PermissionDenied(ListenAddress::Unix(_)) => {
                 "the folder of the socket must be writable for the user that runs the server".into()
             }
+            Self::NotInherited(name) => {
+                let name = name.as_ref().map_or(String::new(), |name| {
+                    format!(", with `FileDescriptorName={name}`")
+                });
+                format!("start it by `systemctl start NAME.service` with a NAME.socket unit beside it{name}; to bind an address yourself, write it in place of `systemd`")
+            }
+            Self::Identity { .. } => {
+                "only root can become another user: start the server as root, or remove `user` and `group`".into()
+            }
+            Self::Sandbox { source: None, .. } => {
+                "Landlock needs Linux 5.13 and `landlock` in /sys/kernel/security/lsm; `sandbox = \"on\"` goes on without it".into()
+            }
             Self::AddressNotAvailable(_) => {
                 "list them with `ip address`, or listen on all: --listen 0.0.0.0:PORT".into()
             }
@@ -133,9 +175,11 @@ impl ServeError {
 impl Error for ServeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Listen { source, .. } | Self::AccessLog { source, .. } | Self::Worker(source) => {
-                Some(source)
-            }
+            Self::Listen { source, .. }
+            | Self::AccessLog { source, .. }
+            | Self::Identity { source, .. }
+            | Self::Worker(source) => Some(source),
+            Self::Sandbox { source, .. } => source.as_ref().map(|source| source as _),
             _ => None,
         }
     }

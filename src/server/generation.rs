@@ -3,14 +3,17 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use axum::extract::ConnectInfo;
 use http::request::Parts;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::server::conn::auto;
 
 use super::app::Answer;
 use super::connection;
-use super::peer::Peer;
+use super::connection_info::ConnectionInfo;
+use super::peer::{self, Peer, client_address};
 use crate::config::Limits;
+use crate::header::forwarded::TrustedProxies;
 use crate::http1::head::HeadLimits;
 use crate::observe::AccessRecorder;
 use crate::observe::access_log::Exchange;
@@ -21,6 +24,7 @@ pub(crate) struct Generation<A> {
     pub(crate) app: A,
     pub(crate) limits: Limits,
     pub(crate) log: Option<AccessRecorder>,
+    trusted_proxies: TrustedProxies,
     pub(super) protocol: auto::Builder<TokioExecutor>,
     version: AtomicU64,
 }
@@ -33,12 +37,18 @@ pub(crate) struct Shared<A> {
 }
 
 impl<A: Answer> Generation<A> {
-    pub(super) fn new(app: A, limits: Limits, log: Option<AccessRecorder>) -> Arc<Self> {
+    pub(super) fn new(
+        app: A,
+        limits: Limits,
+        log: Option<AccessRecorder>,
+        trusted_proxies: TrustedProxies,
+    ) -> Arc<Self> {
         let protocol = connection::protocol(&limits);
         Arc::new(Self {
             app,
             limits,
             log,
+            trusted_proxies,
             protocol,
             version: AtomicU64::new(0),
         })
@@ -59,9 +69,21 @@ impl<A: Answer> Generation<A> {
                 &request.uri,
                 request.version,
                 &request.headers,
-                peer.ip(),
+                client_address(peer, &request.headers, &self.trusted_proxies),
             )
         })
+    }
+
+    /// Tells a program's own router who asks.
+    pub(crate) fn introduce(&self, request: &mut Parts, peer: &Peer) {
+        if !A::READS_BODIES {
+            return;
+        }
+        let client = peer::client(peer, &request.headers, &self.trusted_proxies);
+        if let Some(address) = client.address {
+            request.extensions.insert(ConnectInfo(address));
+        }
+        request.extensions.insert(ConnectionInfo::new(peer, client));
     }
 
     pub(crate) fn begin_unreadable_log(&self, peer: &Peer) -> Option<Exchange> {

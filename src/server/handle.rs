@@ -18,8 +18,10 @@ use super::limit::Limit;
 use super::listener::{self, Listener};
 use super::plan::Plan;
 use super::prologue::Prologue;
+use super::sandbox::Sandbox;
 use super::worker::{AnyShared, Order, Worker};
 use crate::config::{Config, Limits, Listen, ListenAddress, LogConfig};
+use crate::header::forwarded::TrustedProxies;
 use crate::observe::{AccessRecorder, Retired};
 
 /// Changes a [`Server`](crate::Server) while it serves. Cheap to clone.
@@ -32,6 +34,7 @@ struct State {
     limits: Limits,
     log: Option<AccessRecorder>,
     log_config: LogConfig,
+    trusted_proxies: TrustedProxies,
     /// Logs of earlier configurations, which may still be written.
     retired: Vec<Retired>,
     /// As the configuration says.
@@ -64,6 +67,7 @@ impl Handle {
             limits: config.limits.clone(),
             log: super::log::open(&config.log)?,
             log_config: config.log.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
             retired: Vec::new(),
             configured: config.listen.clone(),
             standing: Vec::new(),
@@ -83,8 +87,10 @@ impl Handle {
     /// stay. The number of workers stays too.
     ///
     /// # Errors
-    /// When the access log cannot be opened, or a listener cannot be bound or set up; then nothing has changed.
+    /// When the access log cannot be opened, a listener cannot be bound or set up, or a docroot is out of the process's reach (see
+    /// [`Sandbox::admits`](crate::Sandbox::admits)); then nothing has changed.
     pub fn reload(&self, config: &Config) -> Result<(), ServeError> {
+        Sandbox::admits(config)?;
         let mut state = self.state();
         let plan = Plan::new(&state.configured, &config.listen);
         let log = state.log_for(&config.log)?;
@@ -93,12 +99,15 @@ impl Handle {
 
         state.app = state.app.renewed(config);
         state.limits = config.limits.clone();
+        state.trusted_proxies = config.trusted_proxies.clone();
         state.take_log(log, &config.log);
         state.configured.clone_from(&config.listen);
         state.limit.set(config.limits.connections);
         for worker in &state.workers {
-            let (app, limits) = (&state.app, &state.limits);
-            worker.shared.renew(app, limits, state.log.as_ref());
+            let (app, limits, trusted) = (&state.app, &state.limits, &state.trusted_proxies);
+            worker
+                .shared
+                .renew(app, limits, state.log.as_ref(), trusted);
         }
         for (slot, prologue) in prologues {
             slot.renew(prologue);
@@ -150,7 +159,8 @@ impl Handle {
         let mut enlisted = Vec::with_capacity(workers.get());
         for share in shares {
             let (sender, orders) = mpsc::unbounded_channel();
-            let common = AnyShared::new(&state.app, &state.limits, state.log.as_ref());
+            let (app, limits, trusted) = (&state.app, &state.limits, &state.trusted_proxies);
+            let common = AnyShared::new(app, limits, state.log.as_ref(), trusted);
             state.workers.push(Enlisted {
                 shared: common.clone(),
                 orders: sender,

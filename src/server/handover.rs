@@ -108,13 +108,16 @@ impl Takeover {
         for configured in receive_addresses(&stream)? {
             let socket = receive_socket(&stream)?;
             handed.push(Handed {
-                socket: bound(socket, &configured),
+                socket: bound(socket, &configured)?,
                 configured,
             });
         }
-        let files = handed.iter().filter_map(|handed| match &handed.socket {
-            Bound::Unix(_, file) => Some(Arc::clone(file)),
-            Bound::Tcp(_) => None,
+        // What systemd made is systemd's to remove.
+        let files = handed.iter().filter_map(|handed: &Handed| {
+            match (&handed.configured, &handed.socket) {
+                (ListenAddress::Unix(_), Bound::Unix(_, file)) => Some(Arc::clone(file)),
+                _ => None,
+            }
         });
         Ok(Self {
             files: files.collect(),
@@ -182,14 +185,22 @@ impl Takeover {
             return Vec::new();
         };
         let handed = std::mem::take(&mut self.handed);
-        let (taken, left) = handed
-            .into_iter()
-            .partition(|handed| handed.socket.local_address() == local);
+        let (taken, left) = handed.into_iter().partition(|handed| {
+            let is_systemd_s = matches!(configured, ListenAddress::Systemd(_));
+            handed.socket.local_address() == local
+                || (is_systemd_s && handed.configured == *configured)
+        });
         self.handed = left;
-        let mut sockets: Vec<Bound> = taken.into_iter().map(|handed| handed.socket).collect();
-        if let ListenAddress::Unix(_) = local {
-            // They are one socket, as often as the old process had workers.
-            sockets.truncate(1);
+        let mut sockets: Vec<Bound> = Vec::new();
+        for Handed { socket, .. } in taken {
+            // Unix ones are one socket, as often as the old process had workers.
+            let is_again = matches!(socket, Bound::Unix(..))
+                && sockets
+                    .iter()
+                    .any(|one| one.local_address() == socket.local_address());
+            if !is_again {
+                sockets.push(socket);
+            }
         }
         sockets
     }
@@ -266,12 +277,13 @@ fn receive_socket(stream: &UnixStream) -> io::Result<OwnedFd> {
     socket.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
-fn bound(socket: OwnedFd, configured: &ListenAddress) -> Bound {
-    match configured {
+fn bound(socket: OwnedFd, configured: &ListenAddress) -> io::Result<Bound> {
+    Ok(match configured {
         ListenAddress::Tcp(_) => Bound::Tcp(socket.into()),
         // The old process's, as long as this one is not ready.
         ListenAddress::Unix(path) => Bound::Unix(socket.into(), SocketFile::new(path, false)),
-    }
+        ListenAddress::Systemd(_) => Bound::of_any_kind(socket)?,
+    })
 }
 
 impl fmt::Display for HandoverError {

@@ -12,11 +12,17 @@ use super::limit::{Limit, Open};
 use super::peer::Peer;
 use super::shutdown::Drain;
 use crate::config::Limits;
+use crate::header::forwarded::TrustedProxies;
 
 /// Serves a router to a client that sends these bytes and closes its side.
 pub(crate) async fn serve(router: axum::Router, limits: Limits, client: Client) {
     let (_drain, draining) = Drain::new();
-    let shared = Shared::new(Generation::new(router, limits, None));
+    let shared = Shared::new(Generation::new(
+        router,
+        limits,
+        None,
+        TrustedProxies::default(),
+    ));
     let serving = Arc::clone(&shared);
     let permit = Open::new(&Limit::new(1)).permit();
     let permit = permit.expect("one connection, and one allowed");

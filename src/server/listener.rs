@@ -1,17 +1,20 @@
-//! Listening sockets: bound at once, shared by workers.
+//! Listening sockets: bound at once, or taken over, and shared by workers.
+
+mod unix;
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileTypeExt as _;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+pub(crate) use unix::is_abstract;
 
 use super::ServeError;
 use super::prologue::Prologue;
@@ -28,11 +31,22 @@ pub struct Listener {
     pub(super) listen: Listen,
     /// What its connections begin with, before HTTP.
     pub(super) prologue: Arc<Prologue>,
+    /// Others have the socket too: it is shared by workers as it is, not bound again.
+    is_inherited: bool,
+}
+
+/// A socket that listens, opened by somebody else: see [`Listener::inherit`].
+#[derive(Debug)]
+pub enum InheritedSocket {
+    /// A TCP one.
+    Tcp(TcpListener),
+    /// A unix one.
+    Unix(UnixListener),
 }
 
 #[derive(Debug)]
 pub(super) enum Bound {
-    Tcp(std::net::TcpListener),
+    Tcp(TcpListener),
     Unix(UnixListener, Arc<SocketFile>),
 }
 
@@ -44,11 +58,13 @@ pub(super) struct SocketFile {
 }
 
 impl Listener {
-    /// Binds the address of a listener of a [`Config`](crate::Config), or a bare [`ListenAddress`] for plain HTTP. Port 0 takes a free one, which [`Listener::local_address`] tells. A unix socket that a dead process left
-    /// behind is replaced.
+    /// Binds the address of a listener of a [`Config`](crate::Config), or a bare [`ListenAddress`] for plain HTTP. Port 0 takes a free
+    /// one, which [`Listener::local_address`] tells. A unix socket that a dead process left behind is replaced; nobody can connect to
+    /// the new one before its mode and owner are as configured.
     ///
     /// # Errors
-    /// When the address is taken, is not of this machine, or may not be bound by this user.
+    /// When the address is taken, is not of this machine, or may not be bound by this user; and for sockets of systemd, which are not
+    /// bound but passed on: see [`Listener::inherit`].
     pub fn bind<L: Clone + Into<Listen>>(listen: &L) -> Result<Self, ServeError> {
         Self::bind_beside(listen, false)
     }
@@ -64,13 +80,32 @@ impl Listener {
         let socket = match address {
             ListenAddress::Tcp(tcp) if has_port => bind_shared(*tcp).map(Bound::Tcp),
             ListenAddress::Tcp(tcp) => bind_tcp(*tcp).map(Bound::Tcp),
-            ListenAddress::Unix(path) => bind_unix(path),
+            ListenAddress::Unix(path) => unix::bind(path, listen.access),
+            ListenAddress::Systemd(name) => return Err(ServeError::NotInherited(name.clone())),
         };
         Ok(Self {
             socket: socket.map_err(|source| ServeError::listen(address, source))?,
             listen,
             prologue,
+            is_inherited: false,
         })
+    }
+
+    /// Takes over a socket that listens already, for a listener of a [`Config`](crate::Config): one that systemd or another program
+    /// passed on. Its mode and owner are left alone, and so is its file in the end.
+    ///
+    /// # Errors
+    /// When the socket cannot be made ready for use.
+    pub fn inherit<L: Clone + Into<Listen>>(
+        listen: &L,
+        socket: impl Into<InheritedSocket>,
+    ) -> Result<Self, ServeError> {
+        let listen: Listen = listen.clone().into();
+        let socket = inherit(socket.into());
+        let socket = socket.map_err(|source| ServeError::listen(listen.address(), source))?;
+        let mut listener = Self::over(socket, &listen)?;
+        listener.is_inherited = true;
+        Ok(listener)
     }
 
     /// Where it listens.
@@ -81,14 +116,14 @@ impl Listener {
     /// Another socket for the same address. Each TCP one has a queue of its own, and the system spreads connections over them.
     fn again(&self) -> io::Result<Self> {
         let socket = match &self.socket {
-            Bound::Tcp(listener) => match bind_shared(listener.local_addr()?) {
-                // A process that gave up its privilege still has the socket that it got with it.
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                    Bound::Tcp(listener.try_clone()?)
+            Bound::Tcp(listener) if !self.is_inherited => {
+                match bind_shared(listener.local_addr()?) {
+                    // A process that became another user still has the socket that it got before.
+                    Err(error) if is_of_another_user(&error) => self.socket.try_clone()?,
+                    bound => Bound::Tcp(bound?),
                 }
-                bound => Bound::Tcp(bound?),
-            },
-            Bound::Unix(..) => self.socket.try_clone()?,
+            }
+            Bound::Tcp(_) | Bound::Unix(..) => self.socket.try_clone()?,
         };
         Ok(self.with(socket))
     }
@@ -104,6 +139,7 @@ impl Listener {
             socket,
             prologue: Arc::new(Prologue::new(listen)?),
             listen: listen.clone(),
+            is_inherited: false,
         })
     }
 
@@ -112,6 +148,7 @@ impl Listener {
             socket,
             listen: self.listen.clone(),
             prologue: Arc::clone(&self.prologue),
+            is_inherited: self.is_inherited,
         }
     }
 }
@@ -127,6 +164,16 @@ impl Bound {
             ),
             Self::Unix(_, file) => ListenAddress::Unix(file.path.clone()),
         }
+    }
+
+    /// A socket of which only the system knows what it is.
+    pub(super) fn of_any_kind(socket: OwnedFd) -> io::Result<Self> {
+        let is_unix = SockRef::from(&socket).local_addr()?.is_unix();
+        inherit(if is_unix {
+            InheritedSocket::Unix(socket.into())
+        } else {
+            InheritedSocket::Tcp(socket.into())
+        })
     }
 
     pub(super) fn try_clone(&self) -> io::Result<Self> {
@@ -174,7 +221,7 @@ pub(super) fn share(
     Ok(shares)
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     if address.port() != 0 {
         // SO_REUSEPORT would let two servers share a port unnoticed: without it, the system says that the address is taken.
         let probe = Socket::new(
@@ -188,7 +235,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     bind_shared(address)
 }
 
-fn bind_shared(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+fn bind_shared(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -205,20 +252,60 @@ fn bind_shared(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     Ok(socket.into())
 }
 
-fn bind_unix(path: &Path) -> io::Result<Bound> {
-    if fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
-        match UnixStream::connect(path) {
-            Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
-            // Its process is gone.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                fs::remove_file(path)?;
-            }
-            Err(error) => return Err(error),
+/// A port may be privileged, and it is only shared among sockets of one user.
+fn is_of_another_user(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrInUse, PermissionDenied};
+    matches!(error.kind(), AddrInUse | PermissionDenied)
+}
+
+/// Makes a socket as ours are.
+fn inherit(socket: InheritedSocket) -> io::Result<Bound> {
+    let is_listener = match &socket {
+        InheritedSocket::Tcp(listener) => SockRef::from(listener).is_listener(),
+        InheritedSocket::Unix(listener) => SockRef::from(listener).is_listener(),
+    }?;
+    if !is_listener {
+        return Err(io::Error::other(
+            "the socket that was passed on does not listen: a socket unit needs `Accept=no`",
+        ));
+    }
+    match socket {
+        InheritedSocket::Tcp(listener) => {
+            listener.set_nonblocking(true)?;
+            SockRef::from(&listener).set_tcp_nodelay(true)?;
+            Ok(Bound::Tcp(listener))
+        }
+        InheritedSocket::Unix(listener) => {
+            listener.set_nonblocking(true)?;
+            let path = unix::path(&listener)?;
+            Ok(Bound::Unix(listener, SocketFile::new(&path, false)))
         }
     }
-    let listener = UnixListener::bind(path)?;
-    listener.set_nonblocking(true)?;
-    Ok(Bound::Unix(listener, SocketFile::new(path, true)))
+}
+
+impl From<TcpListener> for InheritedSocket {
+    fn from(listener: TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
+}
+
+impl From<UnixListener> for InheritedSocket {
+    fn from(listener: UnixListener) -> Self {
+        Self::Unix(listener)
+    }
+}
+
+impl InheritedSocket {
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn local_address(&self) -> io::Result<ListenAddress> {
+        Ok(match self {
+            Self::Tcp(listener) => ListenAddress::Tcp(listener.local_addr()?),
+            Self::Unix(listener) => ListenAddress::Unix(unix::path(listener)?),
+        })
+    }
 }
 
 impl SocketFile {
@@ -237,7 +324,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if self.is_ours.load(Ordering::Acquire) {
+        if self.is_ours.load(Ordering::Acquire) && !is_abstract(&self.path) {
             // Somebody may have removed it already.
             let _ = fs::remove_file(&self.path);
         }

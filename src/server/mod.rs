@@ -10,31 +10,43 @@ mod accept;
 pub(crate) mod activity;
 pub(crate) mod app;
 mod connection;
+mod connection_info;
 pub(crate) mod deadline;
 mod error;
 pub(crate) mod generation;
 pub(crate) mod guarded_body;
 mod handle;
 mod handover;
-mod limit;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod in_memory;
-mod listener;
+mod limit;
+pub(crate) mod listener;
 mod log;
 pub(crate) mod peer;
 mod plan;
 mod prologue;
+pub(crate) mod proxy_protocol;
+mod sandbox;
 pub(crate) mod shutdown;
 mod worker;
+
+#[cfg(target_os = "linux")]
+mod privileges;
+#[cfg(not(target_os = "linux"))]
+#[path = "privileges_portable.rs"]
+mod privileges;
 
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+pub use connection_info::ConnectionInfo;
 pub use error::ServeError;
 pub use handle::Handle;
 pub use handover::{HandoverError, Takeover};
-pub use listener::Listener;
+pub use listener::{InheritedSocket, Listener};
+pub use privileges::drop_privileges;
+pub use sandbox::{Sandbox, SandboxOutcome};
 
 use crate::config::Config;
 use crate::routing::Gate;
@@ -69,7 +81,8 @@ impl Server {
     }
 
     /// Serves a router of your own, with the limits and the access log of a configuration. Its handlers find the client's address as
-    /// axum's `ConnectInfo<SocketAddr>`.
+    /// axum's `ConnectInfo<SocketAddr>`, and more in [`ConnectionInfo`], an extension of the request. With `trusted_proxies` in the
+    /// configuration, the client is whom they speak for.
     ///
     /// # Errors
     /// When the access log cannot be opened.

@@ -4,14 +4,24 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::ServeError;
 use crate::config::Listen;
+use crate::header::networks::Networks;
 
 /// Made once for a listener, shared by its connections.
 #[derive(Debug, Default)]
-pub(super) struct Prologue {}
+pub(super) struct Prologue {
+    /// The header of the PROXY protocol is required, and taken from these.
+    pub(super) proxy_protocol: Option<Networks>,
+}
 
 impl Prologue {
-    pub(super) fn new(_listen: &Listen) -> Result<Self, ServeError> {
-        Ok(Self {})
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "there is more to come that can fail"
+    )]
+    pub(super) fn new(listen: &Listen) -> Result<Self, ServeError> {
+        Ok(Self {
+            proxy_protocol: listen.proxy_protocol.clone(),
+        })
     }
 
     /// For the same address after its configuration was read again; connections that have begun keep this one.
@@ -22,7 +32,7 @@ impl Prologue {
 
     /// Whether HTTP begins with the first byte.
     pub(super) fn is_empty(&self) -> bool {
-        true
+        self.proxy_protocol.is_none()
     }
 }
 

@@ -12,6 +12,7 @@ use super::generation::{Generation, Shared};
 use super::limit::{Limit, Open};
 use super::shutdown::Drain;
 use crate::config::Limits;
+use crate::header::forwarded::TrustedProxies;
 use crate::observe::AccessRecorder;
 use crate::routing::Gate;
 
@@ -43,28 +44,47 @@ pub(super) enum AnyShared {
 }
 
 impl AnyShared {
-    pub(super) fn new(app: &App, limits: &Limits, log: Option<&AccessRecorder>) -> Self {
-        let (limits, log) = (limits.clone(), log.cloned());
+    pub(super) fn new(
+        app: &App,
+        limits: &Limits,
+        log: Option<&AccessRecorder>,
+        trusted: &TrustedProxies,
+    ) -> Self {
+        let (limits, log, trusted) = (limits.clone(), log.cloned(), trusted.clone());
         match app {
             App::Gate(gate) => {
                 let app = Arc::new(Arc::clone(gate));
-                Self::Gate(Shared::new(Generation::new(app, limits, log)))
+                Self::Gate(Shared::new(Generation::new(app, limits, log, trusted)))
             }
-            App::Router(router) => {
-                Self::Router(Shared::new(Generation::new(router.clone(), limits, log)))
-            }
+            App::Router(router) => Self::Router(Shared::new(Generation::new(
+                router.clone(),
+                limits,
+                log,
+                trusted,
+            ))),
         }
     }
 
     /// From the next request on, this counts. A worker's kind of application never changes.
-    pub(super) fn renew(&self, app: &App, limits: &Limits, log: Option<&AccessRecorder>) {
-        let (limits, log) = (limits.clone(), log.cloned());
+    pub(super) fn renew(
+        &self,
+        app: &App,
+        limits: &Limits,
+        log: Option<&AccessRecorder>,
+        trusted: &TrustedProxies,
+    ) {
+        let (limits, log, trusted) = (limits.clone(), log.cloned(), trusted.clone());
         match (self, app) {
             (Self::Gate(shared), App::Gate(gate)) => {
-                shared.renew(Generation::new(Arc::new(Arc::clone(gate)), limits, log));
+                shared.renew(Generation::new(
+                    Arc::new(Arc::clone(gate)),
+                    limits,
+                    log,
+                    trusted,
+                ));
             }
             (Self::Router(shared), App::Router(router)) => {
-                shared.renew(Generation::new(router.clone(), limits, log));
+                shared.renew(Generation::new(router.clone(), limits, log, trusted));
             }
             _ => debug_assert!(false, "a server has one kind of application"),
         }

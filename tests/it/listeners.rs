@@ -44,7 +44,7 @@ fn serving(docroot: &Docroot, listeners: Vec<Listener>, work: impl FnOnce() + Se
 fn tcp(listener: &Listener) -> std::net::SocketAddr {
     match listener.local_address() {
         ListenAddress::Tcp(address) => address,
-        ListenAddress::Unix(path) => panic!("{}", path.display()),
+        other => panic!("{other}"),
     }
 }
 

@@ -4,9 +4,11 @@
 
 mod fields;
 mod limits;
+mod process;
 mod redirect;
 mod route;
 mod site;
+mod sockets;
 
 use std::{
     num::NonZeroUsize,
@@ -23,6 +25,7 @@ use super::{
     file::{self, File, Number, Size, Text, Time},
     quantity,
 };
+use crate::{header::networks::Networks, server::listener::is_abstract};
 
 /// More threads than any machine has cores: a slip of the finger.
 const MOST_WORKERS: i64 = 4096;
@@ -37,11 +40,14 @@ pub(super) fn resolve(
         base,
         problems: Vec::new(),
     };
-    let listen = judge.listen(&file.listen);
+    let trusted_proxies = judge.trusted_proxies(&file);
+    let listen = judge.listen(&file.listen, &trusted_proxies.networks);
     let workers = file.workers.and_then(|written| judge.workers(&written));
     let cache = judge.cache(&file.cache);
     let limits = judge.limits(&file.limits);
     let log = judge.log(&file.log, unset_log);
+    let identity = judge.identity(file.user.as_ref(), file.group.as_ref());
+    let sandbox = judge.sandbox(file.sandbox.as_ref(), &file.site);
     let sites = judge.sites(file.site);
     if judge.problems.is_empty() {
         Ok(Config {
@@ -51,6 +57,9 @@ pub(super) fn resolve(
             cache,
             limits,
             log,
+            trusted_proxies,
+            identity,
+            sandbox,
         })
     } else {
         Err(judge.problems)
@@ -64,7 +73,11 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn listen(&mut self, written: &[Spanned<file::Listen>]) -> Vec<Listen> {
+    fn listen(
+        &mut self,
+        written: &[Spanned<file::Listen>],
+        trusted_proxies: &Networks,
+    ) -> Vec<Listen> {
         let mut addresses: Vec<(Listen, Range<usize>)> = Vec::new();
         for listen in written {
             let text = &listen.get_ref().address;
@@ -72,8 +85,10 @@ impl Judge<'_> {
                 continue;
             };
             let address = match address {
-                ListenAddress::Unix(path) => ListenAddress::Unix(self.base.join(path)),
-                tcp @ ListenAddress::Tcp(_) => tcp,
+                ListenAddress::Unix(path) if !is_abstract(&path) => {
+                    ListenAddress::Unix(self.base.join(path))
+                }
+                other => other,
             };
             // Two listeners on port 0 are two free ports.
             let is_free_port = matches!(&address, ListenAddress::Tcp(tcp) if tcp.port() == 0);
@@ -85,7 +100,10 @@ impl Judge<'_> {
                             .help("remove one of the two");
                     self.wrong(text, problem);
                 }
-                _ => addresses.push((Listen { address }, text.span())),
+                _ => {
+                    let listener = self.listener(address, listen.get_ref(), trusted_proxies);
+                    addresses.push((listener, text.span()));
+                }
             }
         }
         if written.is_empty() {

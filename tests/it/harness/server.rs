@@ -214,7 +214,12 @@ fn run(
         };
         let server = server.unwrap_or_else(|error| panic!("{error}"));
         let address: ListenAddress = "127.0.0.1:0".parse().expect("an address");
-        let listener = Listener::bind(&address).unwrap_or_else(|error| panic!("{error}"));
+        // A configuration may say more about its listener than where it is.
+        let listener = match config.listen() {
+            [listen] if *listen.address() == address => Listener::bind(listen),
+            _ => Listener::bind(&address),
+        };
+        let listener = listener.unwrap_or_else(|error| panic!("{error}"));
         let ListenAddress::Tcp(address) = listener.local_address() else {
             panic!("a TCP listener")
         };

@@ -257,7 +257,7 @@ fn systemd_is_told_of_the_start_the_end_and_of_life_between() {
             .env("WATCHDOG_USEC", "100000"),
     );
     let told = supervisor.hears("READY=1");
-    assert!(told.contains("STATUS=Serving 1 site"), "{told}");
+    assert!(told.contains("STATUS=Serving"), "{told}");
     // Whoever is told may connect at once.
     TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     for _ in 0..3 {
@@ -364,6 +364,10 @@ fn root_becomes_the_user_of_the_configuration_for_good() {
             assert_eq!(ids, [NOBODY.to_string().as_str(); 4].join(" "), "{line}");
         }
     }
+    // Each worker has a queue of its own, bound while it was root's: the port in hexadecimal, a socket that listens.
+    let sockets = fs::read_to_string("/proc/net/tcp").expect("the sockets");
+    let listens = |line: &&str| line.contains(&format!(":{port:04X} 00000000:0000 0A"));
+    assert_eq!(sockets.lines().filter(listens).count(), 2);
     let root_s = |group: &str| group.split(' ').any(|id| id == "0");
     assert!(
         !server

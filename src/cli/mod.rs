@@ -6,10 +6,10 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 mod diagnostics;
-mod notify;
 pub(crate) mod serve;
 mod signals;
 mod sockets;
+mod supervisor;
 mod welcome;
 
 use std::{io, path::Path};

@@ -18,12 +18,16 @@ use std::{
     time::Duration,
 };
 
-use daemun::{Config, ListenAddress, Sandbox, SandboxOutcome, ServeError, Server};
+use daemun::{Config, ListenAddress, Listener, Sandbox, SandboxOutcome, ServeError, Server};
 use tokio::{runtime, sync::Notify};
 
 pub(crate) use self::args::ServeArgs;
 use super::{
-    diagnostics, notify::Notifier, report, signals::Signals, sockets::PassedSockets, welcome,
+    diagnostics, report,
+    signals::Signals,
+    sockets::PassedSockets,
+    supervisor::{self, Moment},
+    welcome,
 };
 
 /// A person wonders by then why nothing happens.
@@ -79,18 +83,15 @@ async fn serve(
     file: Option<&Path>,
     passed: PassedSockets,
 ) -> Result<ExitCode, Box<dyn Error>> {
-    let notify = Notifier::from_environment();
     let mut signals = Signals::watch()?;
     // How many there are is asked of files that may be out of reach later.
     let workers = config.workers();
     let listeners = passed.listen(config)?;
     enter_sandbox(config, file)?;
     let server = Server::new(config)?;
+    let addresses: Vec<_> = listeners.iter().map(Listener::local_address).collect();
+    let listeners = Listener::for_workers(listeners, workers)?;
     daemun::drop_privileges(config)?;
-    let addresses: Vec<_> = listeners
-        .iter()
-        .map(daemun::Listener::local_address)
-        .collect();
     if !args.quiet {
         welcome::tell(config, &addresses, file);
     }
@@ -100,15 +101,15 @@ async fn serve(
 
     let stop = Notify::new();
     let serving = server.serve_with_workers(listeners, workers, stop.notified());
-    let watch = notify.keep_watch();
+    let watch = supervisor::keep_watch();
     tokio::pin!(serving, watch);
-    notify.ready(config);
+    supervisor::tell(Moment::Ready);
     tokio::select! {
         ended = &mut serving => return Ok(ended.map(|()| ExitCode::SUCCESS)?),
         _ = signals.next() => stop.notify_one(),
         () = &mut watch => {}
     }
-    notify.stopping();
+    supervisor::tell(Moment::Stopping);
     // Told only when there is something to wait for.
     let told = tell_of_drain(args.quiet);
     tokio::pin!(told);

@@ -108,6 +108,19 @@ impl Listener {
         Ok(listener)
     }
 
+    /// Binds at once what [`Server::serve_with_workers`](crate::Server::serve_with_workers) would bind later, a socket for each worker: for
+    /// a program that gives up its rights in between. The system lets sockets of one user only share an address.
+    ///
+    /// # Errors
+    /// As [`Listener::bind`].
+    pub fn for_workers(
+        listeners: Vec<Self>,
+        workers: NonZeroUsize,
+    ) -> Result<Vec<Self>, ServeError> {
+        let shares = share(listeners, workers)?;
+        Ok(shares.into_iter().flatten().collect())
+    }
+
     /// Where it listens.
     pub fn local_address(&self) -> ListenAddress {
         self.socket.local_address()

@@ -1,82 +1,69 @@
-//! What systemd is told of the service (`sd_notify(3)`): datagrams of `NAME=value` lines to the socket that `NOTIFY_SOCKET` names.
+//! What a supervisor (systemd) is told of the server's life (`sd_notify(3)`): datagrams of `NAME=value` lines to the socket that
+//! `NOTIFY_SOCKET` names.
 //!
 //! Nothing is told when nobody asked, and nothing depends on whether it is heard.
 
 use std::env;
 use std::io;
 use std::process;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use daemun::Config;
 use rustix::time::{ClockId, clock_gettime};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// Who is told, if anybody.
-#[derive(Debug)]
-pub(super) struct Notifier {
-    supervisor: Option<(Socket, SockAddr)>,
-    /// How long it waits for a sign of life before it starts the service again.
-    patience: Option<Duration>,
+/// A moment that a supervisor waits for.
+#[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "some are for those who reload and hand over")]
+pub(super) enum Moment {
+    /// Connections are taken: at the start, and after a reload.
+    Ready,
+    /// The configuration is being read again; [`Moment::Ready`] follows, whatever comes of it.
+    Reloading,
+    /// The drain has begun.
+    Stopping,
+    /// This process goes on with the service.
+    MainProcess(u32),
 }
 
-impl Notifier {
-    pub(super) fn from_environment() -> Self {
-        let supervisor = env::var("NOTIFY_SOCKET").ok().and_then(|address| {
-            connect(&address)
-                .inspect_err(|error| {
-                    tracing::warn!(%error, "cannot tell systemd anything at {address}");
-                })
-                .ok()
-        });
-        Self {
-            supervisor,
-            patience: watchdog(|name| env::var(name).ok(), process::id()),
-        }
-    }
-
-    /// Listeners are bound, and connections are served as this configuration says.
-    pub(super) fn ready(&self, config: &Config) {
-        self.tell(&format!("READY=1\nSTATUS=Serving {}", config.summary()));
-    }
-
-    /// The configuration is read again; [`Notifier::ready`] must follow, however that ends.
-    #[allow(dead_code, reason = "for those who reload")]
-    pub(super) fn reloading(&self) {
-        self.tell(&format!(
+pub(super) fn tell(moment: Moment) {
+    say(&match moment {
+        Moment::Ready => "READY=1\nSTATUS=Serving".to_owned(),
+        Moment::Reloading => format!(
             "RELOADING=1\nMONOTONIC_USEC={}\nSTATUS=Reading the configuration",
             monotonic_micros()
-        ));
-    }
+        ),
+        Moment::Stopping => "STOPPING=1\nSTATUS=Waiting for open responses to end".to_owned(),
+        Moment::MainProcess(id) => format!("MAINPID={id}"),
+    });
+}
 
-    /// The service goes on in another process.
-    #[allow(dead_code, reason = "for those who hand over")]
-    pub(super) fn main_process(&self, id: u32) {
-        self.tell(&format!("MAINPID={id}"));
+/// Gives signs of life for as long as the runtime that waits for signals and workers gets to run; never ends.
+pub(super) async fn keep_watch() {
+    let Some(patience) = watchdog(|name| env::var(name).ok(), process::id()) else {
+        return std::future::pending().await;
+    };
+    loop {
+        say("WATCHDOG=1");
+        tokio::time::sleep(patience / 2).await;
     }
+}
 
-    /// No new connections; open responses are finished.
-    pub(super) fn stopping(&self) {
-        self.tell("STOPPING=1\nSTATUS=Waiting for open responses to end");
-    }
-
-    /// Gives signs of life for as long as the runtime that waits for signals and workers gets to run; never ends.
-    pub(super) async fn keep_watch(&self) {
-        let Some(patience) = self.patience else {
-            return std::future::pending().await;
-        };
-        loop {
-            self.tell("WATCHDOG=1");
-            tokio::time::sleep(patience / 2).await;
-        }
-    }
-
-    fn tell(&self, what: &str) {
-        let Some((socket, address)) = &self.supervisor else {
-            return;
-        };
-        if let Err(error) = socket.send_to(what.as_bytes(), address) {
-            tracing::debug!(%error, "systemd was not told {what:?}");
-        }
+fn say(what: &str) {
+    /// Opened once: later it may be out of reach.
+    static SUPERVISOR: OnceLock<Option<(Socket, SockAddr)>> = OnceLock::new();
+    let supervisor = SUPERVISOR.get_or_init(|| {
+        let address = env::var("NOTIFY_SOCKET").ok()?;
+        connect(&address)
+            .inspect_err(
+                |error| tracing::warn!(%error, "cannot tell the supervisor anything at {address}"),
+            )
+            .ok()
+    });
+    if let Some((socket, address)) = supervisor
+        && let Err(error) = socket.send_to(what.as_bytes(), address)
+    {
+        tracing::debug!(%error, "the supervisor was not told {what:?}");
     }
 }
 

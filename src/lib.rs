@@ -61,7 +61,10 @@ pub use config::{AccessLog, Config, ConfigBuilder, ConfigError, Listen, ListenAd
 pub use http1::Interim;
 pub use observe::{AccessLogLayer, AccessLogService, AccessRecorder, LogFormat, LoggedBody};
 pub use rejection::Rejection;
-pub use server::{Handle, HandoverError, Listener, ServeError, Server, Takeover, router};
+pub use server::{
+    ClientCertificate, Handle, HandoverError, Listener, ServeError, Server, Takeover, TlsSession,
+    router,
+};
 pub use static_files::body::Body;
 pub use static_files::service::StaticFiles;
 pub use static_files::settings::SymlinkPolicy;

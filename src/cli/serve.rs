@@ -8,6 +8,7 @@
 
 mod args;
 mod hint;
+mod self_signed;
 
 use std::{
     error::Error,
@@ -21,6 +22,7 @@ use daemun::{Config, ListenAddress, Listener, Server};
 use tokio::{runtime, sync::Notify};
 
 pub(crate) use self::args::ServeArgs;
+use self::self_signed::SelfSigned;
 use super::{diagnostics, report, signals::Signals, welcome};
 
 /// A person wonders by then why nothing happens.
@@ -34,7 +36,18 @@ pub(crate) fn run(args: &ServeArgs) -> ExitCode {
         (false, _) => diagnostics::Level::Everything,
     });
     let content = args.content();
-    let config = match args.configure(&content) {
+    let own = if args.tls_self_signed {
+        match SelfSigned::take_or_make() {
+            Ok(own) => Some(own),
+            Err(error) => {
+                eprintln!("error: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
+    } else {
+        None
+    };
+    let config = match args.configure(&content, own.as_ref()) {
         Ok(config) => config,
         Err(error) => {
             report(&error, content.file());
@@ -44,7 +57,7 @@ pub(crate) fn run(args: &ServeArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match start(args, &config, content.file()) {
+    match start(args, &config, (content.file(), own.as_ref())) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
@@ -56,13 +69,13 @@ pub(crate) fn run(args: &ServeArgs) -> ExitCode {
 fn start(
     args: &ServeArgs,
     config: &Config,
-    file: Option<&Path>,
+    origin: (Option<&Path>, Option<&SelfSigned>),
 ) -> Result<ExitCode, Box<dyn Error>> {
     // The workers have runtimes of their own; this one waits for signals.
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let code = runtime.block_on(serve(args, config, file));
+    let code = runtime.block_on(serve(args, config, origin));
     // Not waited for: after a second signal there may be work left, and it is not wanted any more.
     runtime.shutdown_background();
     code
@@ -71,7 +84,7 @@ fn start(
 async fn serve(
     args: &ServeArgs,
     config: &Config,
-    file: Option<&Path>,
+    (file, own): (Option<&Path>, Option<&SelfSigned>),
 ) -> Result<ExitCode, Box<dyn Error>> {
     let mut signals = Signals::watch()?;
     let listeners = config
@@ -83,9 +96,12 @@ async fn serve(
     let addresses: Vec<_> = listeners.iter().map(Listener::local_address).collect();
     if !args.quiet {
         welcome::tell(config, &addresses, file);
+        if let Some(own) = own {
+            own.tell();
+        }
     }
     if args.open {
-        open_browser(&addresses);
+        open_browser(config, &addresses);
     }
 
     let stop = Notify::new();
@@ -116,8 +132,8 @@ async fn tell_of_drain(quiet: bool) {
 }
 
 /// A browser that does not open is no reason not to serve.
-fn open_browser(addresses: &[ListenAddress]) {
-    let Some(url) = welcome::local_url(addresses) else {
+fn open_browser(config: &Config, addresses: &[ListenAddress]) {
+    let Some(url) = welcome::local_url(config, addresses) else {
         tracing::warn!("a browser cannot open a Unix socket");
         return;
     };

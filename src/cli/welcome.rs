@@ -25,11 +25,20 @@ pub(super) fn tell(config: &Config, addresses: &[ListenAddress], file: Option<&P
 }
 
 /// The URL for a person on this machine, if there is one.
-pub(super) fn local_url(addresses: &[ListenAddress]) -> Option<String> {
-    addresses.iter().find_map(|address| match address {
-        ListenAddress::Tcp(tcp) => Some(url(&host_to_open(tcp.ip()), tcp.port())),
+pub(super) fn local_url(config: &Config, addresses: &[ListenAddress]) -> Option<String> {
+    with_schemes(config, addresses).find_map(|(scheme, address)| match address {
+        ListenAddress::Tcp(tcp) => Some(url(scheme, &host_to_open(tcp.ip()), tcp.port())),
         ListenAddress::Unix(_) => None,
     })
+}
+
+/// What each listener speaks; they are in the order of the configuration.
+fn with_schemes<'a>(
+    config: &'a Config,
+    addresses: &'a [ListenAddress],
+) -> impl Iterator<Item = (&'static str, &'a ListenAddress)> {
+    let scheme = |listen: &daemun::Listen| if listen.is_tls() { "https" } else { "http" };
+    config.listen().iter().map(scheme).zip(addresses)
 }
 
 fn plain(config: &Config, addresses: &[ListenAddress]) -> String {
@@ -37,9 +46,9 @@ fn plain(config: &Config, addresses: &[ListenAddress]) -> String {
     for docroot in config.docroots() {
         let _ = writeln!(text, "serving {}", docroot.display());
     }
-    for address in addresses {
+    for (scheme, address) in with_schemes(config, addresses) {
         let _ = match address {
-            ListenAddress::Tcp(tcp) => writeln!(text, "listening on http://{tcp}/"),
+            ListenAddress::Tcp(tcp) => writeln!(text, "listening on {scheme}://{tcp}/"),
             ListenAddress::Unix(_) => writeln!(text, "listening on {address}"),
         };
     }
@@ -79,11 +88,11 @@ fn friendly(
             "",
         );
     }
-    for address in addresses {
+    for (scheme, address) in with_schemes(config, addresses) {
         match address {
             ListenAddress::Tcp(tcp) => {
                 for (label, host) in hosts(*tcp) {
-                    tell(label, &url(&host, tcp.port()), link);
+                    tell(label, &url(scheme, &host, tcp.port()), link);
                 }
             }
             ListenAddress::Unix(path) => tell("Socket", &path.display().to_string(), ""),
@@ -120,10 +129,10 @@ fn host_to_open(ip: IpAddr) -> String {
     }
 }
 
-fn url(host: &str, port: u16) -> String {
-    match port {
-        80 => format!("http://{host}/"),
-        _ => format!("http://{host}:{port}/"),
+fn url(scheme: &str, host: &str, port: u16) -> String {
+    match (scheme, port) {
+        ("http", 80) | ("https", 443) => format!("{scheme}://{host}/"),
+        _ => format!("{scheme}://{host}:{port}/"),
     }
 }
 

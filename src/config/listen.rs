@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::error::{ConfigError, Problem, quoted};
+use crate::server::tls::Tls;
 
 /// An address to listen on: TCP, or a Unix socket.
 ///
@@ -25,6 +26,8 @@ pub enum ListenAddress {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     pub(crate) address: ListenAddress,
+    /// None: plain HTTP.
+    pub(crate) tls: Option<Tls>,
 }
 
 impl Listen {
@@ -32,12 +35,17 @@ impl Listen {
     pub fn address(&self) -> &ListenAddress {
         &self.address
     }
+
+    /// Whether it speaks TLS.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
 }
 
 impl From<ListenAddress> for Listen {
     /// Plain HTTP at this address.
     fn from(address: ListenAddress) -> Self {
-        Self { address }
+        Self { address, tls: None }
     }
 }
 

@@ -16,6 +16,7 @@ mod resolve;
 mod site;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::{
     num::NonZeroUsize,
@@ -24,11 +25,14 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use self::site::{Cors, RouteAction, RouteConfig, SiteConfig};
 pub use self::{
     builder::ConfigBuilder,
     error::ConfigError,
     listen::{Listen, ListenAddress},
+};
+pub(crate) use self::{
+    site::{Cors, Hsts, RouteAction, RouteConfig, SiteConfig},
+    tls::{CertificateSource, ClientAuth, TlsSettings, TlsVersion, UnknownNames},
 };
 
 use crate::static_files::Settings;

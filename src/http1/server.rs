@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH};
@@ -111,6 +111,13 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
 
     pub(crate) fn into_parts(self) -> (S, Draining) {
         (self.wire.stream, self.deadline.into_draining())
+    }
+
+    /// Tells the client that nothing follows, as far as it takes it now: to TLS, an end without words may be one that somebody forced.
+    pub(crate) fn say_farewell(&mut self) {
+        let mut context = Context::from_waker(Waker::noop());
+        // A client that is gone, or takes nothing, misses nothing.
+        let _ = Pin::new(&mut self.wire.stream).poll_shutdown(&mut context);
     }
 
     /// Serves until one side closes.

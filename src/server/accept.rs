@@ -120,6 +120,7 @@ impl<A: Answer> Service<A> {
             Accepted::Tcp(stream, client) => {
                 let peer = Peer {
                     address: Some(client),
+                    ..Peer::default()
                 };
                 self.spawn_stream(stream, peer, permit, prologue);
             }

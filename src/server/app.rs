@@ -18,7 +18,7 @@ use super::peer::Peer;
 use crate::config::Config;
 use crate::http1;
 use crate::rejection::Rejection;
-use crate::routing::{self, Gate};
+use crate::routing::{self, Gate, Via};
 use crate::static_files::body::Body;
 
 /// How much of a body that nobody wants is read, and for how long, before HTTP/2 is answered.
@@ -83,16 +83,24 @@ impl Answer for Arc<Arc<Gate>> {
 
     const READS_BODIES: bool = false;
 
-    async fn answer_http1(&self, parts: Parts, _: http1::Incoming, _: &Peer) -> Response<Body> {
-        Gate::answer(self, &parts, true).await
+    async fn answer_http1(&self, parts: Parts, _: http1::Incoming, peer: &Peer) -> Response<Body> {
+        let via = Via {
+            is_encrypted: peer.tls.is_some(),
+            as_lines: true,
+        };
+        Gate::answer(self, &parts, via).await
     }
 
-    async fn answer(&self, request: Request<GuardedBody>, _: &Peer) -> Response<Body> {
+    async fn answer(&self, request: Request<GuardedBody>, peer: &Peer) -> Response<Body> {
         let (parts, body) = request.into_parts();
         if !body.is_end_stream() {
             Box::pin(discard(body)).await;
         }
-        Gate::answer(self, &parts, false).await
+        let via = Via {
+            is_encrypted: peer.tls.is_some(),
+            as_lines: false,
+        };
+        Gate::answer(self, &parts, via).await
     }
 
     async fn refuse(&self, parts: Option<&Parts>, rejection: Rejection) -> Response<Body> {
@@ -144,6 +152,9 @@ async fn call(
     }
     if let Some(client) = peer.address {
         parts.extensions.insert(ConnectInfo(client));
+    }
+    if let Some(session) = &peer.tls {
+        parts.extensions.insert(session.clone());
     }
     let request = Request::from_parts(parts, body);
     let Ok(response) = router.clone().call(request).await;

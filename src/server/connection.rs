@@ -38,8 +38,18 @@ impl<A: Answer> Shared<A> {
         draining: Draining,
         permit: Permit,
     ) {
-        debug_assert!(prologue.is_empty(), "nothing else is known yet");
-        self.serve(stream, peer, draining, permit).await;
+        let Some(tls) = prologue.tls() else {
+            return self.serve(stream, peer, draining, permit).await;
+        };
+        let over = draining.clone().over_soon();
+        // Boxed: what a handshake needs is not kept for the rest of the connection.
+        let accepted = Box::pin(tls.accept(stream, &peer.address, over)).await;
+        if let Some((stream, session)) = accepted {
+            let tls = Some(session);
+            let peer = Peer { tls, ..peer };
+            drop(prologue);
+            self.serve(stream, peer, draining, permit).await;
+        }
     }
 
     /// Serves until the client leaves, a deadline passes, or the server drains.
@@ -56,6 +66,8 @@ impl<A: Answer> Shared<A> {
         let activity = Activity::new(permit);
         let mut connection = http1::Connection::new(&self, stream, &peer, &activity, draining);
         match connection.serve().await {
+            // TLS has words for an end in good order, and for no other; plain connections just close.
+            Ok(http1::Ended::Closed) if peer.tls.is_some() => connection.say_farewell(),
             Ok(http1::Ended::Closed) => {}
             Ok(http1::Ended::Handed(prefix)) => {
                 let (stream, draining) = connection.into_parts();

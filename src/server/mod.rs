@@ -2,9 +2,10 @@
 //!
 //! 1. [`Listener`] is bound before anything else, so that a taken address is an error at start and not a log line.
 //! 2. Workers accept ([`worker`]); a connection lives and dies on the worker that accepted it.
-//! 3. A connection ([`connection`]) speaks HTTP/1.1 or HTTP/2 and keeps the limits.
-//! 4. While it serves, a [`Handle`] takes another configuration, or hands the sockets to another process.
-//! 5. At the end ([`shutdown`]): no new connections, idle ones are closed, answers under way are finished, up to a deadline.
+//! 3. Before HTTP comes what its listener was configured to begin with ([`prologue`]), such as TLS ([`tls`]).
+//! 4. A connection ([`connection`]) speaks HTTP/1.1 or HTTP/2 and keeps the limits.
+//! 5. While it serves, a [`Handle`] takes another configuration, or hands the sockets to another process.
+//! 6. At the end ([`shutdown`]): no new connections, idle ones are closed, answers under way are finished, up to a deadline.
 
 mod accept;
 pub(crate) mod activity;
@@ -16,15 +17,16 @@ pub(crate) mod generation;
 pub(crate) mod guarded_body;
 mod handle;
 mod handover;
-mod limit;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod in_memory;
+mod limit;
 mod listener;
 mod log;
 pub(crate) mod peer;
 mod plan;
 mod prologue;
 pub(crate) mod shutdown;
+pub(crate) mod tls;
 mod worker;
 
 use std::future::Future;
@@ -35,6 +37,7 @@ pub use error::ServeError;
 pub use handle::Handle;
 pub use handover::{HandoverError, Takeover};
 pub use listener::Listener;
+pub use tls::{ClientCertificate, TlsSession};
 
 use crate::config::Config;
 use crate::routing::Gate;
@@ -69,7 +72,7 @@ impl Server {
     }
 
     /// Serves a router of your own, with the limits and the access log of a configuration. Its handlers find the client's address as
-    /// axum's `ConnectInfo<SocketAddr>`.
+    /// axum's `ConnectInfo<SocketAddr>`, what was agreed on over TLS as [`TlsSession`].
     ///
     /// # Errors
     /// When the access log cannot be opened.

@@ -2,11 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::tls::TlsSession;
+
 /// The other side, as the connection tells; what request fields say of it is another matter.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Peer {
     /// None for a unix socket.
     pub(crate) address: Option<SocketAddr>,
+    /// What was negotiated. None: the connection is plain.
+    pub(crate) tls: Option<TlsSession>,
 }
 
 impl Peer {

@@ -3,15 +3,24 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::ServeError;
+use super::tls::Tls;
 use crate::config::Listen;
 
 /// Made once for a listener, shared by its connections.
 #[derive(Debug, Default)]
-pub(super) struct Prologue {}
+pub(super) struct Prologue {
+    tls: Option<Tls>,
+}
 
 impl Prologue {
-    pub(super) fn new(_listen: &Listen) -> Result<Self, ServeError> {
-        Ok(Self {})
+    #[allow(clippy::unnecessary_wraps, reason = "others of its parts can fail")]
+    pub(super) fn new(listen: &Listen) -> Result<Self, ServeError> {
+        if let Some(tls) = &listen.tls {
+            tls.watch();
+        }
+        Ok(Self {
+            tls: listen.tls.clone(),
+        })
     }
 
     /// For the same address after its configuration was read again; connections that have begun keep this one.
@@ -22,7 +31,12 @@ impl Prologue {
 
     /// Whether HTTP begins with the first byte.
     pub(super) fn is_empty(&self) -> bool {
-        true
+        self.tls.is_none()
+    }
+
+    /// How TLS is spoken here; none: it is not.
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 }
 

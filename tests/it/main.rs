@@ -52,6 +52,7 @@ mod router_answers;
 mod router_answers_strict;
 mod routes;
 mod spa;
+mod tls;
 mod upgrades;
 mod virtual_hosts;
 mod websockets;

@@ -7,6 +7,7 @@ mod limits;
 mod redirect;
 mod route;
 mod site;
+mod tls;
 
 use std::{
     num::NonZeroUsize,
@@ -23,6 +24,7 @@ use super::{
     file::{self, File, Number, Size, Text, Time},
     quantity,
 };
+use crate::server::tls::Tls;
 
 /// More threads than any machine has cores: a slip of the finger.
 const MOST_WORKERS: i64 = 4096;
@@ -36,12 +38,16 @@ pub(super) fn resolve(
     let mut judge = Judge {
         base,
         problems: Vec::new(),
+        tls_port: None,
     };
-    let listen = judge.listen(&file.listen);
+    let tls = judge.tls(&file);
+    let listen = judge.listen(&file.listen, tls.as_ref());
     let workers = file.workers.and_then(|written| judge.workers(&written));
     let cache = judge.cache(&file.cache);
     let limits = judge.limits(&file.limits);
     let log = judge.log(&file.log, unset_log);
+    judge.tls_port = (file.listen.iter().find(|listen| speaks_tls(listen)))
+        .map(|listen| port(listen.get_ref().address.get_ref()));
     let sites = judge.sites(file.site);
     if judge.problems.is_empty() {
         Ok(Config {
@@ -61,10 +67,12 @@ pub(super) fn resolve(
 struct Judge<'a> {
     base: &'a Path,
     problems: Vec<Problem>,
+    /// Of the first listener with TLS.
+    tls_port: Option<u16>,
 }
 
 impl Judge<'_> {
-    fn listen(&mut self, written: &[Spanned<file::Listen>]) -> Vec<Listen> {
+    fn listen(&mut self, written: &[Spanned<file::Listen>], tls: Option<&Tls>) -> Vec<Listen> {
         let mut addresses: Vec<(Listen, Range<usize>)> = Vec::new();
         for listen in written {
             let text = &listen.get_ref().address;
@@ -85,7 +93,10 @@ impl Judge<'_> {
                             .help("remove one of the two");
                     self.wrong(text, problem);
                 }
-                _ => addresses.push((Listen { address }, text.span())),
+                _ => {
+                    let tls = tls.filter(|_| speaks_tls(listen)).cloned();
+                    addresses.push((Listen { address, tls }, text.span()));
+                }
             }
         }
         if written.is_empty() {
@@ -189,6 +200,22 @@ impl Judge<'_> {
 
     fn wrong<W>(&mut self, written: &Spanned<W>, problem: Problem) {
         self.problems.push(problem.at(written.span()));
+    }
+}
+
+fn speaks_tls(listen: &Spanned<file::Listen>) -> bool {
+    listen
+        .get_ref()
+        .tls
+        .as_ref()
+        .is_some_and(|tls| *tls.get_ref())
+}
+
+/// The port that clients see, as far as it can be known; any free one is not.
+fn port(address: &str) -> u16 {
+    match ListenAddress::parse(address) {
+        Ok(ListenAddress::Tcp(tcp)) if tcp.port() != 0 => tcp.port(),
+        _ => 443,
     }
 }
 

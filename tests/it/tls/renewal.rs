@@ -120,3 +120,58 @@ fn links_may_be_switched_over() {
         || client.shown(server.address(), "a.example") == new.der()
     ));
 }
+
+#[test]
+fn a_reload_takes_another_policy_and_other_certificates_on_listeners_that_stay() {
+    let authority = Authority::new();
+    let (old, new) = (
+        authority.issue(&["a.example"]),
+        authority.issue(&["a.example"]),
+    );
+    let config = format!(
+        "[[listen]]\naddress = \"127.0.0.1:0\"\ntls = true\n{PAIR}[[site]]\ndocroot = \"$ROOT\"\n"
+    );
+    let (tell, told) = std::sync::mpsc::channel();
+    let prepare = |folder: &std::path::Path| {
+        old.write(folder, "a");
+        new.write(folder, "b");
+    };
+    let server = TlsServer::start_whole(&config, prepare, move |config| {
+        let server = daemun::Server::new(config)?;
+        tell.send(server.handle()).unwrap();
+        Ok(server)
+    });
+    let handle = told.recv().unwrap();
+    let client = TlsClient::trusting(&authority);
+    let mut open = client.connect(server.address(), "a.example");
+    open.get("/t.bin", &[]).expect(200);
+    let place = |text: &str| {
+        let text = text
+            .replace("$ROOT", server.docroot.root().to_str().unwrap())
+            .replace("$TLS", server.folder().to_str().unwrap())
+            .replace("/a.", "/b.");
+        daemun::Config::parse(&text, std::path::Path::new("test.toml")).unwrap()
+    };
+    handle
+        .reload(&place(&format!("{config}[tls]\nmin_version = \"1.3\"\n")))
+        .unwrap();
+    let resumed = client.connect(server.address(), "a.example");
+    assert_eq!(
+        resumed.tls().handshake_kind(),
+        Some(rustls::HandshakeKind::Resumed),
+        "tickets are still good"
+    );
+    let fresh = TlsClient::trusting(&authority);
+    assert_eq!(fresh.shown(server.address(), "a.example"), new.der());
+    let older = TlsClient::with(&authority, None, &[&rustls::version::TLS12]);
+    assert!(older.try_connect(server.address(), "a.example").is_err());
+    open.get("/t.bin", &[]).expect(200);
+    // And back to plain HTTP.
+    handle
+        .reload(&place(&config.replace("tls = true", "").replace(PAIR, "")))
+        .unwrap();
+    crate::harness::Client::connect(server.address())
+        .get("/t.bin", &[])
+        .expect(200);
+    open.get("/t.bin", &[]).expect(200);
+}

@@ -16,9 +16,9 @@ pub(crate) mod generation;
 pub(crate) mod guarded_body;
 mod handle;
 mod handover;
-mod limit;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod in_memory;
+mod limit;
 mod listener;
 mod log;
 pub(crate) mod peer;

@@ -35,6 +35,7 @@ mod http_2_floods;
 mod http_2_rules;
 mod if_range;
 mod integrity;
+mod interim;
 mod large_files;
 mod limits;
 mod links;

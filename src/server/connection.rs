@@ -148,8 +148,11 @@ impl<A: Answer> Shared<A> {
                 let request = Request::from_parts(parts, body);
                 let response = generation.app.answer(request, &peer).await;
                 match guard.trouble() {
-                    Some(rejection) => generation.app.refuse(None, rejection).await,
-                    None => response,
+                    // Who wants no body has an answer that does not depend on it.
+                    Some(rejection) if A::READS_BODIES => {
+                        generation.app.refuse(None, rejection).await
+                    }
+                    _ => response,
                 }
             };
             if is_last && version <= Version::HTTP_11 {

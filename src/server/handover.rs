@@ -11,6 +11,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -205,6 +206,14 @@ impl Takeover {
             .map(|handed| handed.socket.local_address());
         left.chain(taken.iter().map(Listener::local_address))
             .any(|local| matches!(local, ListenAddress::Tcp(tcp) if tcp.port() == wanted.port()))
+    }
+}
+
+impl Drop for Takeover {
+    /// The old process waits for the end of the connection, of which this process may have another descriptor.
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 

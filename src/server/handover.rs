@@ -105,22 +105,18 @@ impl Takeover {
     /// # Errors
     /// When the other side is no [`Handle::hand_over`], or is gone.
     pub fn receive(stream: UnixStream) -> io::Result<Self> {
-        let mut handed = Vec::new();
+        let (mut handed, mut files) = (Vec::new(), Vec::new());
         for configured in receive_addresses(&stream)? {
             let socket = receive_socket(&stream)?;
             handed.push(Handed {
-                socket: bound(socket, &configured),
+                socket: bound(socket, &configured, &mut files),
                 configured,
             });
         }
-        let files = handed.iter().filter_map(|handed| match &handed.socket {
-            Bound::Unix(_, file) => Some(Arc::clone(file)),
-            Bound::Tcp(_) => None,
-        });
         Ok(Self {
-            files: files.collect(),
             stream,
             handed,
+            files,
         })
     }
 
@@ -275,11 +271,20 @@ fn receive_socket(stream: &UnixStream) -> io::Result<OwnedFd> {
     socket.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
-fn bound(socket: OwnedFd, configured: &ListenAddress) -> Bound {
+/// Sockets at the same path have their file in common.
+fn bound(socket: OwnedFd, configured: &ListenAddress, files: &mut Vec<Arc<SocketFile>>) -> Bound {
     match configured {
         ListenAddress::Tcp(_) => Bound::Tcp(socket.into()),
-        // The old process's, as long as this one is not ready.
-        ListenAddress::Unix(path) => Bound::Unix(socket.into(), SocketFile::new(path, false)),
+        ListenAddress::Unix(path) => {
+            let known = files.iter().find(|file| file.path() == path);
+            let file = known.map(Arc::clone).unwrap_or_else(|| {
+                // The old process's, as long as this one is not ready.
+                let file = SocketFile::new(path, false);
+                files.push(Arc::clone(&file));
+                file
+            });
+            Bound::Unix(socket.into(), file)
+        }
     }
 }
 

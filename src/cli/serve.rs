@@ -109,6 +109,11 @@ async fn serve(
     };
     let server = Server::new(config)?;
     let addresses = addresses(&listeners);
+    // Before it is told that the server listens: then it can be asked. As long as another one serves, it is that one that is asked.
+    let mut control = match takeover {
+        Some(_) => None,
+        None => open_control(content),
+    };
     if !args.quiet {
         welcome::tell(config, &addresses, content.file());
     }
@@ -122,8 +127,8 @@ async fn serve(
         ended = &mut serving => return Ok(ended.map(|()| ExitCode::SUCCESS)?),
         () = std::future::ready(()) => {}
     }
-    let control = open_control(content);
     if let Some(takeover) = takeover.take() {
+        control = open_control(content);
         takeover.ready()?;
     } else if args.open {
         open_browser(&addresses);

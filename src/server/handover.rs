@@ -276,13 +276,12 @@ fn bound(socket: OwnedFd, configured: &ListenAddress, files: &mut Vec<Arc<Socket
     match configured {
         ListenAddress::Tcp(_) => Bound::Tcp(socket.into()),
         ListenAddress::Unix(path) => {
-            let known = files.iter().find(|file| file.path() == path);
-            let file = known.map(Arc::clone).unwrap_or_else(|| {
+            let file = match files.iter().find(|file| file.path() == path) {
+                Some(known) => Arc::clone(known),
                 // The old process's, as long as this one is not ready.
-                let file = SocketFile::new(path, false);
-                files.push(Arc::clone(&file));
-                file
-            });
+                None => SocketFile::new(path, false),
+            };
+            files.push(Arc::clone(&file));
             Bound::Unix(socket.into(), file)
         }
     }

@@ -1,5 +1,6 @@
 //! Another configuration while the server serves, and another server that goes on with its sockets.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -105,9 +106,14 @@ fn free_address() -> SocketAddr {
 fn config(listen: &[String], docroot: &Path, more: &str) -> Config {
     let mut text = String::new();
     for address in listen {
-        text += &format!("[[listen]]\naddress = \"{address}\"\n");
+        writeln!(text, "[[listen]]\naddress = \"{address}\"").unwrap();
     }
-    text += &format!("[[site]]\ndocroot = \"{}\"\n{more}\n", docroot.display());
+    write!(
+        text,
+        "[[site]]\ndocroot = \"{}\"\n{more}\n",
+        docroot.display()
+    )
+    .unwrap();
     Config::parse(&text, Path::new("test.toml")).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -21,6 +21,8 @@ fn daemun(folder: &Path, args: &[&str]) -> Command {
         .args(args)
         .current_dir(folder)
         .env("COLUMNS", "100")
+        .env("XDG_RUNTIME_DIR", folder.join(".run"))
+        .env_remove("RUNTIME_DIRECTORY")
         .stdin(Stdio::null());
     command
 }
@@ -163,6 +165,8 @@ fn help_reads_as_in_the_golden_files() {
         ("help.txt", &["--help"][..]),
         ("help-serve.txt", &["serve", "--help"]),
         ("help-check.txt", &["check", "--help"]),
+        ("help-reload.txt", &["reload", "--help"]),
+        ("help-upgrade.txt", &["upgrade", "--help"]),
         ("help-completions.txt", &["completions", "--help"]),
     ] {
         let output = output(folder.path(), args);

@@ -1,29 +1,41 @@
 //! `daemun serve`: the default verb.
 //!
 //! 1. Flags and file become a configuration.
-//! 2. Addresses are bound, so that what is told at the start is true.
+//! 2. Addresses are bound, or taken over from the process that this one replaces, so that what is told at the start is true.
 //! 3. It is told.
-//! 4. Serve until a signal.
+//! 4. Serve; reload, reopen and upgrade as asked, until a signal, or until another process has taken over.
 //! 5. Drain until all is answered, the deadline has passed, or a second signal comes.
 
 mod args;
 mod hint;
+mod operator;
 mod self_signed;
+mod upgrade;
+mod watch;
 
 use std::{
     error::Error,
+    future::Future,
     io,
-    path::Path,
+    pin::Pin,
     process::{Command, ExitCode, Stdio},
     time::Duration,
 };
 
-use daemun::{Config, ListenAddress, Listener, Server};
+use daemun::{Config, ConfigError, Listener, ServeError, Server, Takeover};
 use tokio::{runtime, sync::Notify};
 
 pub(crate) use self::args::ServeArgs;
-use self::self_signed::SelfSigned;
-use super::{diagnostics, report, signals::Signals, welcome};
+use self::{
+    args::Content, operator::Operator, self_signed::SelfSigned, upgrade::Program, watch::Watch,
+};
+use super::{
+    control::Control,
+    diagnostics, report_text, say,
+    signals::{Asked, Signals},
+    supervisor::{self, Moment},
+    welcome,
+};
 
 /// A person wonders by then why nothing happens.
 const DRAIN_IS_LONG: Duration = Duration::from_millis(300);
@@ -35,105 +47,191 @@ pub(crate) fn run(args: &ServeArgs) -> ExitCode {
         (false, 1) => diagnostics::Level::Details,
         (false, _) => diagnostics::Level::Everything,
     });
-    let content = args.content();
-    let own = if args.tls_self_signed {
-        match SelfSigned::take_or_make() {
-            Ok(own) => Some(own),
-            Err(error) => {
-                eprintln!("error: {error}");
-                return ExitCode::FAILURE;
-            }
-        }
-    } else {
-        None
-    };
-    let config = match args.configure(&content, own.as_ref()) {
-        Ok(config) => config,
+    let mut takeover = match upgrade::from_parent() {
+        Ok(takeover) => takeover,
         Err(error) => {
-            report(&error, content.file());
-            if let Some(hint) = hint::hint(args) {
-                eprintln!("  help: {hint}");
-            }
+            eprintln!("error: cannot take over from the running server: {error}");
             return ExitCode::FAILURE;
         }
     };
-    match start(args, &config, (content.file(), own.as_ref())) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+    let content = args.content();
+    start(args, &content, &mut takeover).unwrap_or_else(|message| {
+        say(&message);
+        if let Some(takeover) = takeover {
+            // Where nobody hears it, the running server sees the end of this process.
+            let _ = takeover.refuse(&message);
         }
-    }
+        ExitCode::FAILURE
+    })
 }
 
+/// An error is a message for the person.
 fn start(
     args: &ServeArgs,
-    config: &Config,
-    origin: (Option<&Path>, Option<&SelfSigned>),
-) -> Result<ExitCode, Box<dyn Error>> {
+    content: &Content,
+    takeover: &mut Option<Takeover>,
+) -> Result<ExitCode, String> {
+    let own = args
+        .tls_self_signed
+        .then(SelfSigned::take_or_make)
+        .transpose()
+        .map_err(|error| format!("error: {error}"))?;
+    let origin = Origin {
+        args,
+        content,
+        own: own.as_ref(),
+    };
+    let config = origin.configure().map_err(|error| {
+        let text = report_text(&error, content.file());
+        match hint::hint(args) {
+            Some(hint) => format!("{text}\n  help: {hint}"),
+            None => text,
+        }
+    })?;
+    if args.watch && content.file().is_none() {
+        return Err("error: `--watch` is for a configuration file, and none is read here\n  help: files that are served need no watching: a changed file is sent changed".to_owned());
+    }
+    let told = |error: Box<dyn Error>| format!("error: {error}");
     // The workers have runtimes of their own; this one waits for signals.
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
-        .build()?;
-    let code = runtime.block_on(serve(args, config, origin));
+        .build()
+        .map_err(|error| told(error.into()))?;
+    let code = runtime.block_on(serve(origin, &config, takeover));
     // Not waited for: after a second signal there may be work left, and it is not wanted any more.
     runtime.shutdown_background();
-    code
+    code.map_err(told)
+}
+
+/// What the configuration is made of, now and at each reload.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    args: &'a ServeArgs,
+    content: &'a Content,
+    /// The certificate of `--tls-self-signed`.
+    own: Option<&'a SelfSigned>,
+}
+
+impl Origin<'_> {
+    fn configure(self) -> Result<Config, ConfigError> {
+        self.args.configure(self.content, self.own)
+    }
 }
 
 async fn serve(
-    args: &ServeArgs,
+    origin: Origin<'_>,
     config: &Config,
-    (file, own): (Option<&Path>, Option<&SelfSigned>),
+    takeover: &mut Option<Takeover>,
 ) -> Result<ExitCode, Box<dyn Error>> {
+    let Origin { args, content, own } = origin;
     let mut signals = Signals::watch()?;
-    let listeners = config
-        .listen()
-        .iter()
-        .map(Listener::bind)
-        .collect::<Result<Vec<_>, _>>()?;
+    let program = Program::remember()?;
+    let watch = Watch::new(content.file().filter(|_| args.watch));
+    let listeners = match takeover {
+        Some(takeover) => takeover.listeners(config)?,
+        None => config
+            .listen()
+            .iter()
+            .map(Listener::bind)
+            .collect::<Result<_, _>>()?,
+    };
     let server = Server::new(config)?;
-    let addresses: Vec<_> = listeners.iter().map(Listener::local_address).collect();
+    let addresses = welcome::spoken(&listeners);
+    // Before it is told that the server listens: then it can be asked. As long as another one serves, it is that one that is asked.
+    let mut control = match takeover {
+        Some(_) => None,
+        None => open_control(content),
+    };
     if !args.quiet {
-        welcome::tell(config, &addresses, file);
+        welcome::tell(config, &addresses, content.file());
         if let Some(own) = own {
             own.tell();
         }
     }
-    if args.open {
-        open_browser(config, &addresses);
-    }
-
+    let operator = Operator::new(origin, config, server.handle(), program);
     let stop = Notify::new();
     let serving = server.serve_with_workers(listeners, config.workers(), stop.notified());
-    tokio::pin!(serving);
+    let mut serving = std::pin::pin!(serving);
+    // Its first step starts the workers.
     tokio::select! {
+        biased;
         ended = &mut serving => return Ok(ended.map(|()| ExitCode::SUCCESS)?),
-        _ = signals.next() => stop.notify_one(),
+        () = std::future::ready(()) => {}
     }
+    if let Some(takeover) = takeover.take() {
+        control = open_control(content);
+        takeover.ready()?;
+    } else if args.open {
+        open_browser(&addresses);
+    }
+    supervisor::tell(Moment::Ready);
+    if let Some(ended) = operate(operator, &mut signals, control, watch, serving.as_mut()).await {
+        return Ok(ended.map(|()| ExitCode::SUCCESS)?);
+    }
+    supervisor::tell(Moment::Stopping);
+    stop.notify_one();
     // Told only when there is something to wait for.
     let told = tell_of_drain(args.quiet);
     tokio::pin!(told);
     loop {
         tokio::select! {
             ended = &mut serving => return Ok(ended.map(|()| ExitCode::SUCCESS)?),
-            signal = signals.next() => return Ok(signal.exit_code()),
+            signal = signals.next_stop() => return Ok(signal.exit_code()),
             () = &mut told => {}
         }
     }
 }
 
+/// Does what is asked until it is to stop; `Some` when the server has ended by itself.
+async fn operate(
+    mut operator: Operator<'_>,
+    signals: &mut Signals,
+    mut control: Option<Control>,
+    mut watch: Watch,
+    mut serving: Pin<&mut impl Future<Output = Result<(), ServeError>>>,
+) -> Option<Result<(), ServeError>> {
+    loop {
+        let commands = async {
+            match &mut control {
+                Some(control) => control.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            ended = &mut serving => return Some(ended),
+            () = operator.upgraded() => return None,
+            asked = signals.next() => match asked {
+                Asked::Stop(_) => return None,
+                Asked::Reload => drop(operator.reload()),
+                Asked::ReopenLog => operator.reopen_log(),
+                Asked::Upgrade => operator.begin_upgrade(None),
+            },
+            (command, client) = commands => operator.command(command, client),
+            () = watch.changed() => drop(operator.reload()),
+        }
+    }
+}
+
+/// A server that cannot be asked by command can be by signal.
+fn open_control(content: &Content) -> Option<Control> {
+    Control::open(content.file())
+        .map_err(|error| {
+            tracing::warn!("`daemun reload` and `daemun upgrade` will not find this server; signals will: {error}");
+        })
+        .ok()
+}
+
 async fn tell_of_drain(quiet: bool) {
     tokio::time::sleep(DRAIN_IS_LONG).await;
     if !quiet {
-        eprintln!("waiting for open responses to end; Ctrl+C once more stops at once");
+        say("waiting for open responses to end; Ctrl+C once more stops at once");
     }
     std::future::pending::<()>().await;
 }
 
 /// A browser that does not open is no reason not to serve.
-fn open_browser(config: &Config, addresses: &[ListenAddress]) {
-    let Some(url) = welcome::local_url(config, addresses) else {
+fn open_browser(addresses: &[welcome::Spoken]) {
+    let Some(url) = welcome::local_url(addresses) else {
         tracing::warn!("a browser cannot open a Unix socket");
         return;
     };

@@ -10,10 +10,32 @@ use std::{
     path::Path,
 };
 
-use daemun::{Config, ListenAddress};
+use daemun::{Config, ListenAddress, Listener};
+
+/// Where a listener is, and what it speaks there.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Spoken {
+    scheme: &'static str,
+    address: ListenAddress,
+}
+
+/// Each once: handed over from another process, one may have several sockets.
+pub(super) fn spoken(listeners: &[Listener]) -> Vec<Spoken> {
+    let mut all: Vec<Spoken> = Vec::new();
+    for listener in listeners {
+        let spoken = Spoken {
+            scheme: if listener.is_tls() { "https" } else { "http" },
+            address: listener.local_address(),
+        };
+        if !all.contains(&spoken) {
+            all.push(spoken);
+        }
+    }
+    all
+}
 
 /// Tells it on standard error: standard output is the access log's.
-pub(super) fn tell(config: &Config, addresses: &[ListenAddress], file: Option<&Path>) {
+pub(super) fn tell(config: &Config, addresses: &[Spoken], file: Option<&Path>) {
     let terminal = std::io::stderr().is_terminal();
     let has_color = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let text = if terminal {
@@ -25,28 +47,21 @@ pub(super) fn tell(config: &Config, addresses: &[ListenAddress], file: Option<&P
 }
 
 /// The URL for a person on this machine, if there is one.
-pub(super) fn local_url(config: &Config, addresses: &[ListenAddress]) -> Option<String> {
-    with_schemes(config, addresses).find_map(|(scheme, address)| match address {
-        ListenAddress::Tcp(tcp) => Some(url(scheme, &host_to_open(tcp.ip()), tcp.port())),
-        ListenAddress::Unix(_) => None,
-    })
+pub(super) fn local_url(addresses: &[Spoken]) -> Option<String> {
+    addresses
+        .iter()
+        .find_map(|Spoken { scheme, address }| match address {
+            ListenAddress::Tcp(tcp) => Some(url(scheme, &host_to_open(tcp.ip()), tcp.port())),
+            ListenAddress::Unix(_) => None,
+        })
 }
 
-/// What each listener speaks; they are in the order of the configuration.
-fn with_schemes<'a>(
-    config: &'a Config,
-    addresses: &'a [ListenAddress],
-) -> impl Iterator<Item = (&'static str, &'a ListenAddress)> {
-    let scheme = |listen: &daemun::Listen| if listen.is_tls() { "https" } else { "http" };
-    config.listen().iter().map(scheme).zip(addresses)
-}
-
-fn plain(config: &Config, addresses: &[ListenAddress]) -> String {
+fn plain(config: &Config, addresses: &[Spoken]) -> String {
     let mut text = String::new();
     for docroot in config.docroots() {
         let _ = writeln!(text, "serving {}", docroot.display());
     }
-    for (scheme, address) in with_schemes(config, addresses) {
+    for Spoken { scheme, address } in addresses {
         let _ = match address {
             ListenAddress::Tcp(tcp) => writeln!(text, "listening on {scheme}://{tcp}/"),
             ListenAddress::Unix(_) => writeln!(text, "listening on {address}"),
@@ -55,12 +70,7 @@ fn plain(config: &Config, addresses: &[ListenAddress]) -> String {
     text
 }
 
-fn friendly(
-    config: &Config,
-    addresses: &[ListenAddress],
-    file: Option<&Path>,
-    has_color: bool,
-) -> String {
+fn friendly(config: &Config, addresses: &[Spoken], file: Option<&Path>, has_color: bool) -> String {
     let (bold, link, dim, off) = if has_color {
         ("\x1b[1m", "\x1b[36m", "\x1b[2m", "\x1b[0m")
     } else {
@@ -88,7 +98,7 @@ fn friendly(
             "",
         );
     }
-    for (scheme, address) in with_schemes(config, addresses) {
+    for Spoken { scheme, address } in addresses {
         match address {
             ListenAddress::Tcp(tcp) => {
                 for (label, host) in hosts(*tcp) {

@@ -11,6 +11,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -104,22 +105,18 @@ impl Takeover {
     /// # Errors
     /// When the other side is no [`Handle::hand_over`], or is gone.
     pub fn receive(stream: UnixStream) -> io::Result<Self> {
-        let mut handed = Vec::new();
+        let (mut handed, mut files) = (Vec::new(), Vec::new());
         for configured in receive_addresses(&stream)? {
             let socket = receive_socket(&stream)?;
             handed.push(Handed {
-                socket: bound(socket, &configured),
+                socket: bound(socket, &configured, &mut files),
                 configured,
             });
         }
-        let files = handed.iter().filter_map(|handed| match &handed.socket {
-            Bound::Unix(_, file) => Some(Arc::clone(file)),
-            Bound::Tcp(_) => None,
-        });
         Ok(Self {
-            files: files.collect(),
             stream,
             handed,
+            files,
         })
     }
 
@@ -208,6 +205,14 @@ impl Takeover {
     }
 }
 
+impl Drop for Takeover {
+    /// The old process waits for the end of the connection, of which this process may have another descriptor.
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
 fn send(mut stream: &UnixStream, listeners: &[Listener]) -> io::Result<()> {
     let mut addresses = Vec::new();
     for listener in listeners {
@@ -266,11 +271,19 @@ fn receive_socket(stream: &UnixStream) -> io::Result<OwnedFd> {
     socket.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
-fn bound(socket: OwnedFd, configured: &ListenAddress) -> Bound {
+/// Sockets at the same path have their file in common.
+fn bound(socket: OwnedFd, configured: &ListenAddress, files: &mut Vec<Arc<SocketFile>>) -> Bound {
     match configured {
         ListenAddress::Tcp(_) => Bound::Tcp(socket.into()),
-        // The old process's, as long as this one is not ready.
-        ListenAddress::Unix(path) => Bound::Unix(socket.into(), SocketFile::new(path, false)),
+        ListenAddress::Unix(path) => {
+            let file = match files.iter().find(|file| file.path() == path) {
+                Some(known) => Arc::clone(known),
+                // The old process's, as long as this one is not ready.
+                None => SocketFile::new(path, false),
+            };
+            files.push(Arc::clone(&file));
+            Bound::Unix(socket.into(), file)
+        }
     }
 }
 

@@ -73,6 +73,11 @@ impl Listener {
         })
     }
 
+    /// Whether connections begin with a TLS handshake.
+    pub fn is_tls(&self) -> bool {
+        self.listen.is_tls()
+    }
+
     /// Where it listens.
     pub fn local_address(&self) -> ListenAddress {
         self.socket.local_address()
@@ -227,6 +232,10 @@ impl SocketFile {
             path: path.to_owned(),
             is_ours: AtomicBool::new(is_ours),
         })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether it is this process that removes it at the end.

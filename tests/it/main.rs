@@ -48,6 +48,7 @@ mod paths;
 mod pipelining;
 mod preconditions;
 mod ranges;
+mod reload;
 mod request_checks;
 mod router_answers;
 mod router_answers_strict;

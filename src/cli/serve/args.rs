@@ -83,6 +83,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", help_heading = NETWORK)]
     workers: Option<NonZeroUsize>,
 
+    /// Read the configuration file again whenever it changes
+    #[arg(long, help_heading = CONTENT)]
+    pub(super) watch: bool,
+
     /// Open the browser
     #[arg(long, help_heading = NETWORK)]
     pub(super) open: bool,
@@ -112,6 +116,12 @@ impl Content {
         match self {
             Self::File(path) => Some(path),
             Self::Folder(_) => None,
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Folder(path) => path,
         }
     }
 }

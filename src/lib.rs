@@ -62,8 +62,8 @@ pub use http1::Interim;
 pub use observe::{AccessLogLayer, AccessLogService, AccessRecorder, LogFormat, LoggedBody};
 pub use rejection::Rejection;
 pub use server::{
-    ConnectionInfo, Handle, HandoverError, InheritedSocket, Listener, Sandbox, SandboxOutcome,
-    ServeError, Server, Takeover, drop_privileges, router,
+    ClientCertificate, ConnectionInfo, Handle, HandoverError, InheritedSocket, Listener, Sandbox,
+    SandboxOutcome, ServeError, Server, Takeover, TlsSession, drop_privileges, router,
 };
 pub use static_files::body::Body;
 pub use static_files::service::StaticFiles;

@@ -21,6 +21,8 @@ fn daemun(folder: &Path, args: &[&str]) -> Command {
         .args(args)
         .current_dir(folder)
         .env("COLUMNS", "100")
+        .env("XDG_RUNTIME_DIR", folder.join(".run"))
+        .env_remove("RUNTIME_DIRECTORY")
         .stdin(Stdio::null());
     command
 }
@@ -61,7 +63,11 @@ struct Running {
 impl Running {
     /// Starts it and reads `lines` lines of what it tells.
     fn start(folder: &Path, args: &[&str], lines: usize) -> Self {
-        let mut child = daemun(folder, args)
+        Self::start_command(daemun(folder, args), lines)
+    }
+
+    fn start_command(mut command: Command, lines: usize) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -159,6 +165,8 @@ fn help_reads_as_in_the_golden_files() {
         ("help.txt", &["--help"][..]),
         ("help-serve.txt", &["serve", "--help"]),
         ("help-check.txt", &["check", "--help"]),
+        ("help-reload.txt", &["reload", "--help"]),
+        ("help-upgrade.txt", &["upgrade", "--help"]),
         ("help-completions.txt", &["completions", "--help"]),
     ] {
         let output = output(folder.path(), args);
@@ -492,6 +500,126 @@ fn requests_are_logged_on_standard_output_unless_quiet() {
     let (status, logged, told) = server.stop();
     assert!(status.success());
     assert_eq!((logged, told), (String::new(), String::new()));
+}
+
+// TLS
+
+/// The first answer over TLS, to a client that trusts this certificate alone.
+fn answer_over_tls(port: u16, trusted: &str) -> Result<String, std::io::Error> {
+    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+    let mut roots = rustls::RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(trusted.as_bytes()).expect("a certificate"))
+        .expect("it can be trusted");
+    let provider = rustls::crypto::aws_lc_rs::default_provider().into();
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "localhost".try_into().expect("a name");
+    let mut tls = rustls::ClientConnection::new(config.into(), name).expect("a connection");
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    tls.complete_io(&mut stream)?;
+    Ok(answer(rustls::Stream::new(&mut tls, &mut stream), "/"))
+}
+
+fn port_of(server: &Running) -> u16 {
+    let told = server.told.last().expect("a line");
+    let port = told
+        .strip_prefix("listening on https://127.0.0.1:")
+        .unwrap_or_else(|| panic!("{told}"));
+    port.trim_end_matches('/').parse().expect("a port")
+}
+
+#[test]
+fn a_self_signed_certificate_is_told_of_and_kept_for_the_next_start() {
+    let folder = site();
+    let state = folder.path().join("state");
+    let start = || {
+        let mut command = daemun(folder.path(), &["-l", "0", "--tls-self-signed"]);
+        command.env("XDG_STATE_HOME", &state);
+        Running::start_command(command, 2)
+    };
+    let server = start();
+    let kept = fs::read_to_string(state.join("daemun/self-signed.pem")).expect("a file");
+    let said = answer_over_tls(port_of(&server), &kept).expect("it is the one that is shown");
+    assert!(said.ends_with("<p>public\n"), "{said}");
+    let (_, _, told) = server.stop();
+    assert!(
+        told.contains("self-signed certificate for development (kept in /"),
+        "{told}"
+    );
+    let server = start();
+    answer_over_tls(port_of(&server), &kept).expect("the same as before");
+}
+
+#[test]
+fn a_certificate_is_given_by_two_flags() {
+    let folder = site();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config_errors/tls");
+    let fixture = |name: &str| fixtures.join(name).display().to_string();
+    let (cert, key, other) = (
+        fixture("good.pem"),
+        fixture("good.key"),
+        fixture("other.key"),
+    );
+    let server = Running::start(
+        folder.path(),
+        &["-l", "0", "--tls-cert", &cert, "--tls-key", &key],
+        2,
+    );
+    // It is for another name than this client asks for: that one is shown at all is enough.
+    let trusted = fs::read_to_string(&cert).expect("a file");
+    let error = answer_over_tls(port_of(&server), &trusted).expect_err("another name");
+    assert!(
+        error.to_string().contains("invalid peer certificate"),
+        "{error}"
+    );
+    drop(server);
+
+    let (code, told) = failure(folder.path(), &["--tls-cert", &cert]);
+    assert!(code == 2 && told.contains("--tls-key <FILE>"), "{told}");
+    let (code, told) = failure(
+        folder.path(),
+        &["--tls-self-signed", "--tls-cert", &cert, "--tls-key", &key],
+    );
+    assert!(code == 2 && told.contains("cannot be used with"), "{told}");
+    let (code, told) = failure(folder.path(), &["--tls-cert", &cert, "--tls-key", &other]);
+    assert!(
+        code == 1 && told.contains("is not that of the first certificate in"),
+        "{told}"
+    );
+    fs::write(folder.path().join("daemun.toml"), "").expect("a file");
+    let (code, told) = failure(folder.path(), &["--tls-cert", &cert, "--tls-key", &key]);
+    assert!(
+        code == 1 && told.contains("under [[certificate]] in daemun.toml"),
+        "{told}"
+    );
+}
+
+#[test]
+fn an_expired_certificate_is_told_of_and_served() {
+    let folder = site();
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("parameters");
+    params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2002, 2, 2);
+    let cert = params.self_signed(&key).expect("a certificate").pem();
+    fs::write(folder.path().join("old.pem"), &cert).expect("a file");
+    fs::write(folder.path().join("old.key"), key.serialize_pem()).expect("a file");
+    let args = ["-l", "0", "--tls-cert", "old.pem", "--tls-key", "old.key"];
+    let server = Running::start(folder.path(), &args, 3);
+    let told = &server.told[0];
+    assert!(
+        told.contains("ERROR")
+            && told.ends_with(
+                "/old.pem` expired on Sat, 02 Feb 2002 00:00:00 GMT: clients will refuse it"
+            ),
+        "{told}"
+    );
+    let error = answer_over_tls(port_of(&server), &cert).expect_err("a client that looks");
+    assert!(error.to_string().contains("expired"), "{error}");
 }
 
 // Stopping

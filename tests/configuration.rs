@@ -75,7 +75,7 @@ fn the_defaults_are_what_the_comments_say() {
     let mut written = 0;
     for table in tables(SOURCE) {
         let name = table.name.trim_matches('`');
-        if !["[[site]]", "[cache]", "[limits]"].contains(&name) {
+        if !["[[site]]", "[cache]", "[limits]", "[tls]"].contains(&name) {
             continue;
         }
         let _ = writeln!(text, "{name}");
@@ -205,7 +205,7 @@ fn in_words(kind: &str) -> &'static str {
         "Number" => "whole number",
         "Size" => "size",
         "Time" => "time",
-        "bool" => "`true` or `false`",
+        "bool" | "Switch" => "`true` or `false`",
         "Vec<Text" => "array of strings",
         "Entries" => "table of strings",
         other => panic!("a word for the type {other} is missing"),

@@ -24,6 +24,10 @@ fn site() -> tempfile::TempDir {
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("its mode");
     fs::create_dir(folder.path().join("public")).expect("a folder");
     fs::write(folder.path().join("public/index.html"), "<p>public\n").expect("a file");
+    // For control sockets, of whichever user.
+    let run = folder.path().join(".run");
+    fs::create_dir(&run).expect("a folder");
+    fs::set_permissions(&run, Permissions::from_mode(0o777)).expect("its mode");
     folder
 }
 
@@ -40,6 +44,8 @@ fn daemun_by(folder: &Path, file: &str, config: &str) -> Command {
         .current_dir(folder)
         .env_remove("NOTIFY_SOCKET")
         .env_remove("WATCHDOG_USEC")
+        .env("XDG_RUNTIME_DIR", folder.join(".run"))
+        .env_remove("RUNTIME_DIRECTORY")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
@@ -230,6 +236,24 @@ impl Supervisor {
         Self(socket)
     }
 
+    /// The value in the next datagram, if it is there.
+    fn hears_value(&self, name: &str) -> Option<String> {
+        let mut buffer = [0; 4096];
+        let length = self.0.recv(&mut buffer).expect("a datagram");
+        let told = String::from_utf8_lossy(&buffer[..length]);
+        told.lines()
+            .find_map(|line| line.strip_prefix(name).map(str::to_owned))
+    }
+
+    /// What was told and not heard yet.
+    fn has_heard(&self) -> Option<String> {
+        let mut buffer = [0; 4096];
+        self.0.set_nonblocking(true).expect("a mode");
+        let heard = self.0.recv(&mut buffer);
+        self.0.set_nonblocking(false).expect("a mode");
+        Some(String::from_utf8_lossy(&buffer[..heard.ok()?]).into_owned())
+    }
+
     /// Waits for a datagram with this line; what else it says.
     #[track_caller]
     fn hears(&self, line: &str) -> String {
@@ -240,6 +264,24 @@ impl Supervisor {
             if told.lines().any(|one| one == line) {
                 return told;
             }
+        }
+    }
+}
+
+/// A process that an upgrade started.
+struct Stray(u32);
+
+impl Stray {
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.0);
+        let _ = Command::new("sh").args(["-c", &kill]).status();
+    }
+}
+
+impl Drop for Stray {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.signal("KILL");
         }
     }
 }
@@ -277,6 +319,42 @@ fn a_supervisor_that_is_gone_is_no_reason_not_to_serve() {
         Running::start(daemun(folder.path(), &config).env("NOTIFY_SOCKET", "/no/such/socket"));
     assert!(get(port).contains("<p>public"));
     assert_eq!(server.stop().0, Some(0));
+}
+
+#[test]
+fn after_an_upgrade_it_is_the_new_process_that_is_watched() {
+    let folder = site();
+    let path = folder.path().join("notify");
+    let supervisor = Supervisor::new(&path);
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a socket");
+    let port = socket.local_addr().expect("an address").port();
+    let passed = to_pass(vec![socket.into()], 210);
+    let config = "[[listen]]\naddress = \"systemd:web\"\n";
+    let mut server = Running::start(
+        daemun(folder.path(), config)
+            .env("NOTIFY_SOCKET", &path)
+            .env("WATCHDOG_USEC", "100000")
+            .env("LISTEN_FDS", "1")
+            .env("LISTEN_FDS_FIRST_FD", "210")
+            .env("LISTEN_FDNAMES", "web")
+            .stderr(Stdio::null()),
+    );
+    drop(passed);
+    supervisor.hears("READY=1");
+    server.signal("USR2");
+    let new = eventually(|| supervisor.hears_value("MAINPID="));
+    let new = Stray(new.parse().expect("a number"));
+    let status = eventually(|| server.0.try_wait().expect("a status"));
+    assert!(status.success(), "{status}");
+    // All that was told before the old one ended was heard; it did not say that the service stops.
+    while let Some(told) = supervisor.has_heard() {
+        assert!(!told.contains("STOPPING=1"), "{told}");
+    }
+    supervisor.hears("WATCHDOG=1");
+    assert!(get(port).contains("<p>public"));
+    new.signal("TERM");
+    supervisor.hears("STOPPING=1");
+    eventually(|| TcpStream::connect(("127.0.0.1", port)).err());
 }
 
 // Modes of sockets
@@ -509,4 +587,87 @@ fn nothing_can_be_run_in_the_sandbox_and_its_rules_are_each_thread_s() {
         }
     }
     assert_eq!(server.stop().0, Some(0));
+}
+
+/// A certificate for `localhost` that nobody vouches for, and its key, in PEM.
+fn certificate() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+/// Whether this certificate is shown on the port.
+fn is_shown(port: u16, certificate: &str) -> bool {
+    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+    let der = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("a certificate");
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(der).expect("it can be trusted");
+    let provider = rustls::crypto::aws_lc_rs::default_provider().into();
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "localhost".try_into().expect("a name");
+    let mut tls = rustls::ClientConnection::new(config.into(), name).expect("a connection");
+    let mut stream = eventually(|| TcpStream::connect(("127.0.0.1", port)).ok());
+    while tls.is_handshaking() {
+        if tls.complete_io(&mut stream).is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+/// As certbot has it: links in `live` that lead to files in `archive`, where each renewal puts new ones.
+#[test]
+fn certificates_are_renewed_and_commands_heard_in_the_sandbox() {
+    let folder = site();
+    for name in ["live", "archive", "conf"] {
+        fs::create_dir(folder.path().join(name)).expect("a folder");
+    }
+    let issue = |number: usize| {
+        let (cert, key) = certificate();
+        for (name, text) in [("cert", &cert), ("key", &key)] {
+            let file = format!("{name}{number}.pem");
+            fs::write(folder.path().join("archive").join(&file), text).expect("a file");
+            let link = folder.path().join("live").join(name);
+            let new = link.with_extension("new");
+            std::os::unix::fs::symlink(format!("../archive/{file}"), &new).expect("a link");
+            fs::rename(&new, &link).expect("a link");
+        }
+        cert
+    };
+    let first = issue(1);
+    let port = free_port();
+    let config = format!(
+        "sandbox = \"on\"\n[tls]\nrevalidate = \"20ms\"\n[[certificate]]\ncert = \"../live/cert\"\nkey = \"../live/key\"\n[[listen]]\naddress = \"{port}\"\ntls = true\n[[site]]\ndocroot = \"../public\"\n"
+    );
+    let server = Running::start(&mut daemun_by(folder.path(), "conf/daemun.toml", &config));
+    assert!(is_shown(port, &first));
+    let second = issue(2);
+    eventually(|| is_shown(port, &second).then_some(()));
+    // None of its threads is outside of the fence.
+    for value in server.of_threads("NoNewPrivs:") {
+        if value == "0" {
+            eprintln!("not tested: the kernel has no Landlock");
+        }
+    }
+    let mut reload = Command::new(env!("CARGO_BIN_EXE_daemun"));
+    reload
+        .args(["reload", "-c", "conf/daemun.toml"])
+        .current_dir(folder.path())
+        .env("XDG_RUNTIME_DIR", folder.path().join(".run"))
+        .env_remove("RUNTIME_DIRECTORY");
+    let reloaded = reload.output().expect("the program runs");
+    assert!(reloaded.status.success(), "{reloaded:?}");
+    assert!(is_shown(port, &second));
+    let (code, told) = server.stop();
+    assert_eq!(code, Some(0), "{told}");
+    let left: Vec<_> = fs::read_dir(folder.path().join(".run/daemun"))
+        .expect("a folder")
+        .collect();
+    assert!(
+        left.is_empty(),
+        "the control socket and its link can be removed: {left:?}"
+    );
 }

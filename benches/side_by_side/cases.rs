@@ -1,6 +1,7 @@
 //! The cases: what is asked for, and what Daemun has to reach.
 
-use crate::contender::{Contender, Kind};
+use crate::certificate::Key;
+use crate::contender::{Contender, Kind, Wire};
 use crate::document_root::{LARGE, LARGE_SIZE, MANY_COUNT, MANY_FOLDER};
 
 /// One kind of traffic, measured on every server.
@@ -33,6 +34,10 @@ pub(crate) enum Traffic {
     Ranges,
     /// One file, with an access log written and without one.
     Logged(&'static str),
+    /// One file over HTTP/2, many requests at a time on each connection.
+    Multiplexed(&'static str, Wire),
+    /// One small file over a new TLS connection each time.
+    Handshakes(&'static str, Key),
 }
 
 /// What is compared.
@@ -96,6 +101,40 @@ pub(crate) const CASES: &[Case] = &[
             0.88,
         )
     },
+    Case::multiplexed(
+        "h2c-1k",
+        "1 KiB by HTTP/2 without TLS",
+        "1k.html",
+        Wire::H2c,
+    ),
+    Case::multiplexed(
+        "h2c-100k",
+        "100 KiB by HTTP/2 without TLS",
+        "100k.js",
+        Wire::H2c,
+    ),
+    Case::multiplexed(
+        "tls-1k",
+        "1 KiB by HTTP/2 over TLS 1.3",
+        "1k.html",
+        Wire::Tls(Key::EcdsaP256),
+    ),
+    Case::multiplexed(
+        "tls-100k",
+        "100 KiB by HTTP/2 over TLS 1.3",
+        "100k.js",
+        Wire::Tls(Key::EcdsaP256),
+    ),
+    Case::handshakes(
+        "handshake-rsa",
+        "full TLS 1.3 handshakes, RSA 2048",
+        Key::Rsa2048,
+    ),
+    Case::handshakes(
+        "handshake-ec",
+        "full TLS 1.3 handshakes, ECDSA P-256",
+        Key::EcdsaP256,
+    ),
     Case {
         target: None,
         connections: 4,
@@ -134,12 +173,49 @@ impl Case {
         }
     }
 
+    const fn multiplexed(
+        name: &'static str,
+        what: &'static str,
+        file: &'static str,
+        wire: Wire,
+    ) -> Self {
+        Self {
+            connections: 32,
+            ..Self::requests(name, what, Traffic::Multiplexed(file, wire), 1.2)
+        }
+    }
+
+    const fn handshakes(name: &'static str, what: &'static str, key: Key) -> Self {
+        Self {
+            connections: 200,
+            ..Self::requests(name, what, Traffic::Handshakes("1k.html", key), 1.0)
+        }
+    }
+
+    /// What the servers of this case speak.
+    fn wire(&self) -> Wire {
+        match self.traffic {
+            Traffic::Multiplexed(_, wire) => wire,
+            Traffic::Handshakes(_, key) => Wire::Tls(key),
+            _ => Wire::Plain,
+        }
+    }
+
+    /// Whether h2load makes the load, and not wrk.
+    pub(crate) fn is_http2(&self) -> bool {
+        self.wire() != Wire::Plain
+    }
+
     /// The servers of this case, each before those that are compared with it.
     pub(crate) fn contenders(&self, servers: &[Kind]) -> Vec<Contender> {
         let plain = servers.iter().map(|kind| Contender {
-            kind: *kind,
-            logs: false,
+            wire: self.wire(),
+            ..Contender::plain(*kind)
         });
+        if self.is_http2() {
+            let compared = |plain: &Contender| matches!(plain.kind, Kind::Daemun | Kind::Nginx);
+            return plain.filter(compared).collect();
+        }
         if !matches!(self.traffic, Traffic::Logged(_)) {
             return plain.collect();
         }
@@ -165,7 +241,11 @@ impl Case {
         } else {
             Kind::Nginx
         };
-        Contender { kind, logs: false }
+        Contender {
+            kind,
+            logs: false,
+            ..contender
+        }
     }
 
     /// The ratio this server has to reach in this case.

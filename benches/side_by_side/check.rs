@@ -1,6 +1,7 @@
 //! Correctness first: before a server is measured, its answers are compared with the files.
 
 use std::fs;
+use std::process::Command;
 
 use crate::Result;
 use crate::cases::{Case, RANGE_LENGTH, Traffic, many_paths, range_starts};
@@ -26,6 +27,7 @@ pub(crate) fn answers(case: &Case, server: &Running, root: &DocumentRoot) -> Res
         Traffic::NotModified(name) => return not_modified(client, name, root),
         Traffic::Close(name) => closed(client, name, root)?,
         Traffic::Ranges => ranges(client, root)?,
+        Traffic::Multiplexed(name, _) | Traffic::Handshakes(name, _) => http2(server, name, root)?,
     }
     Ok(Checked::default())
 }
@@ -56,6 +58,20 @@ fn closed(mut client: Client, name: &str, root: &DocumentRoot) -> Result<()> {
     expect(&answer, 200, &fs::read(root.file(&path))?, &path)?;
     if !client.is_closed_by_server() {
         return Err("the connection stays open after Connection: close".into());
+    }
+    Ok(())
+}
+
+/// By curl, which speaks it.
+fn http2(server: &Running, name: &str, root: &DocumentRoot) -> Result<()> {
+    let output = Command::new("curl")
+        .args(["--silent", "--insecure", "--http2-prior-knowledge"])
+        .args(["--write-out", "%{stderr}%{http_version} %{http_code}"])
+        .arg(server.url(name))
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said != "2 200" || output.stdout != fs::read(root.file(name))? {
+        return Err(format!("{name}: {said}, {} bytes", output.stdout.len()).into());
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::Result;
+use crate::certificate::{self, Key};
 use crate::document_root::DocumentRoot;
 use crate::{serve_dir, tools};
 
@@ -22,12 +23,26 @@ pub(crate) enum Kind {
     StaticWebServer,
 }
 
-/// A server program in one of its two settings.
+/// What a server speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wire {
+    /// HTTP/1.1.
+    Plain,
+    /// HTTP/2 by prior knowledge.
+    H2c,
+    /// HTTP/2 over TLS, with a certificate of this kind.
+    Tls(Key),
+}
+
+/// A server program in one of its settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Contender {
     pub(crate) kind: Kind,
     /// Whether it writes a combined access log to a file.
     pub(crate) logs: bool,
+    pub(crate) wire: Wire,
+    /// Whether it gets connections in great numbers, for which nginx sets memory aside at its start.
+    pub(crate) is_crowded: bool,
 }
 
 impl Kind {
@@ -86,6 +101,15 @@ impl Kind {
 }
 
 impl Contender {
+    pub(crate) fn plain(kind: Kind) -> Self {
+        Self {
+            kind,
+            logs: false,
+            wire: Wire::Plain,
+            is_crowded: false,
+        }
+    }
+
     pub(crate) fn name(self) -> String {
         let log = if self.logs { " + log" } else { "" };
         format!("{}{log}", self.kind.name())
@@ -100,7 +124,7 @@ impl Contender {
         let served = root.path().display().to_string();
         let (configuration, file_text) = (
             file.display().to_string(),
-            self.configuration(root, &folder.display().to_string(), port),
+            self.configuration(root, &folder.display().to_string(), port)?,
         );
         fs::write(&file, file_text)?;
         let words: Vec<String> = match self.kind {
@@ -148,12 +172,28 @@ impl Contender {
         Ok(words)
     }
 
-    fn configuration(self, root: &DocumentRoot, folder: &str, port: u16) -> String {
+    fn configuration(self, root: &DocumentRoot, folder: &str, port: u16) -> Result<String> {
         let served = root.path().display().to_string();
-        match self.kind {
-            Kind::Daemun => daemun(&served, folder, port, self.logs),
-            Kind::Nginx => nginx(&served, folder, port, self.logs, "on"),
-            Kind::NginxUncorked => nginx(&served, folder, port, self.logs, "off"),
+        let tls = match self.wire {
+            Wire::Tls(kind) => Some(certificate::pair(root.scratch(), kind)?),
+            Wire::Plain | Wire::H2c => None,
+        };
+        let tls = tls.map(|pair| {
+            let [certificate, key] =
+                [pair.certificate, pair.key].map(|file| file.display().to_string());
+            if self.kind == Kind::Daemun {
+                format!(
+                    "tls = true\n\n[[certificate]]\ncert = \"{certificate}\"\nkey = \"{key}\"\n"
+                )
+            } else {
+                format!("ssl_certificate {certificate}; ssl_certificate_key {key};")
+            }
+        });
+        let tls = tls.unwrap_or_default();
+        Ok(match self.kind {
+            Kind::Daemun => daemun(&served, folder, port, self.logs, &tls),
+            Kind::Nginx => nginx(&served, folder, port, self, "on", &tls),
+            Kind::NginxUncorked => nginx(&served, folder, port, self, "off", &tls),
             Kind::Caddy => format!(
                 "{{\n admin off\n auto_https off\n}}\nhttp://127.0.0.1:{port} {{\n bind 127.0.0.1\n root * {served}\n file_server\n}}\n"
             ),
@@ -161,7 +201,7 @@ impl Contender {
                 "[general]\nhost = \"127.0.0.1\"\nport = {port}\nroot = \"{served}\"\nlog-level = \"error\"\ncompression = false\nthreads-multiplier = 1\n"
             ),
             Kind::ServeDir => String::new(),
-        }
+        })
     }
 }
 
@@ -172,13 +212,14 @@ fn static_web_server() -> PathBuf {
     PathBuf::from(tools::STATIC_WEB_SERVER_ROOT).join("bin/static-web-server")
 }
 
-fn daemun(served: &str, folder: &str, port: u16, logs: bool) -> String {
+fn daemun(served: &str, folder: &str, port: u16, logs: bool, tls: &str) -> String {
     let access = if logs { "combined" } else { "off" };
     format!(
         r#"workers = 1
 
 [[listen]]
 address = "127.0.0.1:{port}"
+{tls}
 
 [[site]]
 docroot = "{served}"
@@ -191,10 +232,23 @@ file = "{folder}/access.log"
 }
 
 /// nginx at its best for static files: descriptors held open, sendfile, connections never retired.
-fn nginx(served: &str, folder: &str, port: u16, logs: bool, nopush: &str) -> String {
+fn nginx(
+    served: &str,
+    folder: &str,
+    port: u16,
+    contender: Contender,
+    nopush: &str,
+    tls: &str,
+) -> String {
+    let connections = if contender.is_crowded { 20_000 } else { 4_096 };
+    let wire = match contender.wire {
+        Wire::Plain => "",
+        Wire::H2c => " http2",
+        Wire::Tls(_) => " ssl http2",
+    };
     // As root its worker would become another user, which may not enter the temporary folder.
     let user = if tools::is_root() { "user root;" } else { "" };
-    let access_log = if logs {
+    let access_log = if contender.logs {
         format!("{folder}/access.log combined buffer=64k flush=1s")
     } else {
         "off".to_owned()
@@ -205,7 +259,7 @@ daemon off;
 worker_processes 1;
 worker_rlimit_nofile 65535;
 pid {folder}/pid;
-events {{ worker_connections 4096; }}
+events {{ worker_connections {connections}; }}
 http {{
     include /etc/nginx/mime.types;
     default_type application/octet-stream;
@@ -221,7 +275,9 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port}{wire} backlog=4096;
+        {tls}
+        ssl_protocols TLSv1.3;
         root {served};
     }}
 }}

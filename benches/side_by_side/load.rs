@@ -8,6 +8,7 @@ use crate::Result;
 use crate::cases::{Case, RANGE_LENGTH, Traffic, many_paths, range_starts};
 use crate::check::Checked;
 use crate::document_root::{DocumentRoot, LARGE};
+use crate::multiplexed;
 use crate::options::Options;
 use crate::process::Running;
 
@@ -56,6 +57,15 @@ pub(crate) fn run(
     options: &Options,
     root: &DocumentRoot,
 ) -> Result<Counted> {
+    match case.traffic {
+        Traffic::Multiplexed(name, _) => {
+            return multiplexed::load(case, name, server, seconds, options);
+        }
+        Traffic::Handshakes(name, _) => {
+            return multiplexed::handshakes(name, server, seconds, options);
+        }
+        _ => {}
+    }
     let script = root.scratch().join("load.lua");
     fs::write(&script, script_of(case))?;
     let mut wrk = Command::new("setpriv");
@@ -92,7 +102,9 @@ fn path_of(case: &Case) -> &'static str {
         Traffic::File(name)
         | Traffic::NotModified(name)
         | Traffic::Close(name)
-        | Traffic::Logged(name) => name,
+        | Traffic::Logged(name)
+        | Traffic::Multiplexed(name, _)
+        | Traffic::Handshakes(name, _) => name,
         Traffic::Many | Traffic::Ranges => "",
     }
 }

@@ -7,11 +7,12 @@
 //! cargo bench --bench side_by_side -- --help
 //! ```
 //!
-//! 1. Tools: nginx and wrk, installed from Debian's packages when they are missing.
+//! 1. Tools: nginx, wrk, h2load and slowhttptest, installed from Debian's packages when they are missing.
 //! 2. Document root: made in a temporary folder, the same bytes at every run.
 //! 3. For each case: its servers are started on one core, every answer is checked against the files, then
-//!    wrk loads them in turn from another core (A, B, A, B …).
-//! 4. Memory after start, and the time from exec to the first byte of an answer.
+//!    wrk (h2load for HTTP/2 and TLS) loads them in turn from another core (A, B, A, B …).
+//! 4. Memory after start, and the time from exec to the first byte of an answer; ten thousand idle connections and fifteen thousand
+//!    busy ones; a normal client beside a thousand slow ones.
 //! 5. Report: a table with medians, ratios and targets, and on request the same as JSON.
 //!
 //! A missed target is reported; a wrong answer or an error under load fails the run.
@@ -20,16 +21,20 @@
 #![allow(clippy::cast_precision_loss)]
 
 mod cases;
+mod certificate;
 mod check;
 mod client;
 mod contender;
+mod crowd;
 mod document_root;
 mod load;
 mod measure;
+mod multiplexed;
 mod options;
 mod process;
 mod report;
 mod serve_dir;
+mod slow;
 mod startup;
 mod tools;
 
@@ -77,6 +82,12 @@ fn run(arguments: &[String]) -> Result<bool> {
     }
     if options.startup {
         report.add_startup(startup::measure(&options, &root)?);
+    }
+    if options.crowd {
+        report.add_crowd(&crowd::measure(&options, &root)?);
+    }
+    if options.slow {
+        report.add_slow(&slow::measure(&options, &root)?);
     }
     report.finish(&options)
 }

@@ -13,6 +13,10 @@ pub(crate) struct Options {
     pub(crate) cases: Vec<&'static Case>,
     /// Whether memory and start-up are measured as well.
     pub(crate) startup: bool,
+    /// Whether idle and busy connections in great numbers are measured as well.
+    pub(crate) crowd: bool,
+    /// Whether a client beside slow ones is measured as well.
+    pub(crate) slow: bool,
     /// The servers to compare: nginx first, since it is what the others are compared with.
     pub(crate) servers: Vec<Kind>,
     /// How many times each server has its turn.
@@ -38,6 +42,10 @@ pub(crate) enum Parsed {
 
 /// The name that selects memory and start-up beside the names of the cases.
 const STARTUP: &str = "startup";
+
+/// The same for connections in great numbers, and for slow clients.
+const CROWD: &str = "crowd";
+const SLOW: &str = "slow";
 
 const HELP: &str = "\
 Measures Daemun beside nginx and other servers.
@@ -98,12 +106,16 @@ impl Options {
     }
 
     fn select(&mut self, names: &[&str]) -> Result<()> {
-        let known = |name: &str| name == STARTUP || CASES.iter().any(|case| case.name == name);
+        let known = |name: &str| {
+            [STARTUP, CROWD, SLOW].contains(&name) || CASES.iter().any(|case| case.name == name)
+        };
         if let Some(unknown) = names.iter().find(|name| !known(name)) {
             return Err(format!("there is no case {unknown}; see --list").into());
         }
         if !names.is_empty() {
             self.startup = names.contains(&STARTUP);
+            self.crowd = names.contains(&CROWD);
+            self.slow = names.contains(&SLOW);
             self.cases.retain(|case| names.contains(&case.name));
         }
         Ok(())
@@ -115,6 +127,8 @@ impl Default for Options {
         Self {
             cases: CASES.iter().collect(),
             startup: true,
+            crowd: true,
+            slow: true,
             servers: vec![Kind::Nginx, Kind::NginxUncorked, Kind::Daemun],
             rounds: 5,
             seconds: 3,
@@ -134,7 +148,23 @@ fn number<N: std::str::FromStr>(option: &str, value: &str) -> Result<N> {
 fn list() -> String {
     let mut text = String::new();
     for case in CASES {
-        let _ = writeln!(text, "{:<8} {}", case.name, case.what);
+        let _ = writeln!(text, "{:<14} {}", case.name, case.what);
     }
-    text + &format!("{STARTUP:<8} resident memory after start, time from exec to first byte\n")
+    for (name, what) in [
+        (
+            STARTUP,
+            "resident memory after start, time from exec to first byte",
+        ),
+        (
+            CROWD,
+            "memory of 10,000 idle connections, errors of 15,000 busy ones",
+        ),
+        (
+            SLOW,
+            "a normal client's p99 beside 1,000 slow ones, by slowhttptest",
+        ),
+    ] {
+        let _ = writeln!(text, "{name:<14} {what}");
+    }
+    text
 }

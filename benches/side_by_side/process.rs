@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::contender::Contender;
+use crate::contender::{Contender, Wire};
 use crate::document_root::DocumentRoot;
 use crate::options::Options;
 
@@ -91,6 +91,15 @@ impl Running {
             .with_extension("out");
         let said = fs::read_to_string(said).unwrap_or_default();
         format!("{} {what}\n{}", self.contender.name(), said.trim_end()).into()
+    }
+
+    /// The URL of a file.
+    pub(crate) fn url(&self, name: &str) -> String {
+        let scheme = match self.contender.wire {
+            Wire::Tls(_) => "https",
+            Wire::Plain | Wire::H2c => "http",
+        };
+        format!("{scheme}://{}/{name}", self.address)
     }
 
     /// CPU time that the server and its processes have used, in seconds.
@@ -180,6 +189,15 @@ impl Process {
     fn parent(&self) -> u64 {
         self.fields[1]
     }
+}
+
+/// CPU time of the programs that this one has started and waited for, in seconds.
+pub(crate) fn cpu_seconds_of_children() -> f64 {
+    let own = Process::read(std::path::Path::new("/proc/self/stat"));
+    // cutime and cstime follow utime and stime.
+    own.map_or(0.0, |own| {
+        (own.fields[13] + own.fields[14]) as f64 / TICKS_PER_SECOND
+    })
 }
 
 /// A port that nobody listened on a moment ago.

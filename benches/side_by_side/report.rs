@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use crate::Result;
 use crate::cases::{Case, Rate};
 use crate::contender::Kind;
+use crate::crowd::{CROWD, Crowd, IDLE, IDLE_TARGET_KIB};
 use crate::measure::{Part, Turn};
 use crate::options::Options;
+use crate::slow::{ATTACKS, P99_TARGET, Slow};
 use crate::startup::{FIRST_BYTE_TARGET_MS, RESIDENT_TARGET_KIB, Startup};
 use crate::tools::busy_share;
 
@@ -21,6 +23,7 @@ pub(crate) struct Report {
     machine: Value,
     cases: Vec<Value>,
     startup: Vec<Value>,
+    connections: Vec<Value>,
     missed: Vec<String>,
     wrong: Vec<String>,
 }
@@ -63,6 +66,7 @@ impl Report {
             machine,
             cases: Vec::new(),
             startup: Vec::new(),
+            connections: Vec::new(),
             missed: Vec::new(),
             wrong: Vec::new(),
         }
@@ -182,6 +186,62 @@ impl Report {
         }
     }
 
+    /// Adds connections in great numbers and prints their part of the table.
+    pub(crate) fn add_crowd(&mut self, all: &[Crowd]) {
+        println!(
+            "\ncrowd: memory of one of {IDLE} idle connections; errors of {CROWD} that ask at once"
+        );
+        for crowd in all {
+            let name = crowd.contender.name();
+            let verdict = (crowd.contender.kind == Kind::Daemun)
+                .then(|| Verdict::at_most(crowd.idle_kib, IDLE_TARGET_KIB));
+            println!(
+                "  {name:<18} {:>10.2} KiB {:<14} {:>6} errors",
+                crowd.idle_kib,
+                Verdict::show(verdict.as_ref()),
+                crowd.errors
+            );
+            if crowd.contender.kind == Kind::Daemun && crowd.errors > 0 {
+                self.wrong.push(format!("crowd {name}"));
+            }
+            self.note("crowd: KiB", verdict);
+            self.connections.push(
+                json!({ "server": name, "idle_kib": crowd.idle_kib, "errors": crowd.errors }),
+            );
+        }
+    }
+
+    /// Adds clients beside slow ones and prints their part of the table.
+    pub(crate) fn add_slow(&mut self, all: &[Slow]) {
+        println!(
+            "\nslow: p99 in ms of a normal client, alone and beside 1,000 connections of slowhttptest"
+        );
+        for slow in all {
+            let name = slow.contender.name();
+            println!("  {name:<18} {:<12} {:>8.2}", "alone", slow.quiet_p99_ms);
+            for ((attack, _), p99) in ATTACKS.iter().zip(&slow.attacked_p99_ms) {
+                let ratio = p99 / slow.quiet_p99_ms;
+                let verdict = (slow.contender.kind == Kind::Daemun)
+                    .then(|| Verdict::at_most(ratio, P99_TARGET));
+                println!(
+                    "  {:<18} {attack:<12} {p99:>8.2} {ratio:>7.2} {}",
+                    "",
+                    Verdict::show(verdict.as_ref())
+                );
+                self.note(&format!("slow: {attack}"), verdict);
+            }
+            if slow.errors > 0 {
+                println!("  {:<18} {} errors", "", slow.errors);
+                if slow.contender.kind == Kind::Daemun {
+                    self.wrong.push(format!("slow {name}"));
+                }
+            }
+            self.connections.push(json!({
+                "server": name, "quiet_p99_ms": slow.quiet_p99_ms, "attacked_p99_ms": slow.attacked_p99_ms, "errors": slow.errors,
+            }));
+        }
+    }
+
     fn note(&mut self, what: &str, verdict: Option<Verdict>) {
         if let Some(missed) = verdict.filter(|verdict| !verdict.is_reached) {
             self.missed.push(format!("{what} {}", missed.text));
@@ -197,7 +257,7 @@ impl Report {
             "CPU µs: user and system time of all the server's processes for one answer; server, wrk: how busy their cores were"
         );
         println!(
-            "(wrk near 100% and the server below it: the server can do more than was asked of it)"
+            "(h2load in wrk's place has no percentiles: mean and maximum stand for p50 and p99; wrk near 100% and the server below it: the server can do more than was asked of it)"
         );
         for missed in &self.missed {
             println!("missed   {missed}");
@@ -208,7 +268,7 @@ impl Report {
         if let Some(file) = &options.json {
             let figures = json!({
                 "machine": self.machine, "rounds": options.rounds, "seconds": options.seconds,
-                "cases": self.cases, "startup": self.startup, "missed": self.missed, "wrong": self.wrong,
+                "cases": self.cases, "startup": self.startup, "connections": self.connections, "missed": self.missed, "wrong": self.wrong,
             });
             fs::write(file, format!("{figures:#}\n"))?;
         }

@@ -36,10 +36,7 @@ pub(crate) fn measure(options: &Options, root: &DocumentRoot) -> Result<Vec<Star
     let mut all = Vec::new();
     let same_start = |kind: &&Kind| **kind != Kind::NginxUncorked;
     for kind in options.servers.iter().filter(same_start) {
-        let contender = Contender {
-            kind: *kind,
-            logs: false,
-        };
+        let contender = Contender::plain(*kind);
         let running = match Running::start(contender, options, root) {
             Ok(running) => running,
             // A peer that does not start costs its own figures, not those of the others.

@@ -50,11 +50,16 @@ pub(crate) fn install_missing(options: &Options) -> Result<()> {
         .servers
         .iter()
         .filter_map(|kind| kind.debian_package());
-    for (program, package) in needed.chain([
-        ("wrk", "wrk"),
-        ("taskset", "util-linux"),
-        ("setpriv", "util-linux"),
-    ]) {
+    for (program, package) in needed.chain(
+        [
+            ("wrk", "wrk"),
+            ("taskset", "util-linux"),
+            ("setpriv", "util-linux"),
+            ("prlimit", "util-linux"),
+        ]
+        .into_iter()
+        .chain(of_cases(options)),
+    ) {
         if !is_installed(program) && !packages.contains(&package) {
             packages.push(package);
         }
@@ -66,6 +71,22 @@ pub(crate) fn install_missing(options: &Options) -> Result<()> {
         install_static_web_server()?;
     }
     Ok(())
+}
+
+/// What only some of the cases need.
+fn of_cases(options: &Options) -> Vec<(&'static str, &'static str)> {
+    let mut needed = Vec::new();
+    if options.cases.iter().any(|case| case.is_http2()) {
+        needed.extend([
+            ("h2load", "nghttp2-client"),
+            ("openssl", "openssl"),
+            ("curl", "curl"),
+        ]);
+    }
+    if options.slow {
+        needed.push(("slowhttptest", "slowhttptest"));
+    }
+    needed
 }
 
 /// Whether a program is in one of the folders where Debian puts programs.

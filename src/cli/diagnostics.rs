@@ -33,6 +33,8 @@ pub(super) fn start(level: Level) {
     let lines = fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(is_terminal)
+        // The terminal may have been closed.
+        .log_internal_errors(false)
         .with_target(false);
     let filter = Targets::new()
         .with_target("daemun", own)

@@ -1,11 +1,14 @@
 //! The command line: one type a verb, one file a verb.
 //!
-//! Exit codes: 0, all went well, a stop by signal included; 1, something is wrong with the configuration, an address or the drain;
+//! Exit codes: 0, all went well, a stop by signal included; 1, something is wrong with the configuration, an address or the drain, or a
+//! command to the running server failed;
 //! 2, something is wrong with the command line (clap's); 128 + the signal's number, a second signal ended the drain.
 
 pub(crate) mod check;
 pub(crate) mod completions;
+mod control;
 mod diagnostics;
+pub(crate) mod operate;
 pub(crate) mod serve;
 mod signals;
 mod sockets;
@@ -28,6 +31,7 @@ Examples:
   daemun ./dist --spa           … as a single-page application
   daemun -c site.toml           serve what a configuration file says
   daemun check -c site.toml     look for mistakes in it
+  daemun reload -c site.toml    have the running server read it again
 
 A folder with the name of a command is written with a dot and a slash: daemun ./check";
 
@@ -55,6 +59,12 @@ pub(crate) enum Verb {
     Serve(Box<serve::ServeArgs>),
     /// Look for mistakes in a configuration file
     Check(check::CheckArgs),
+    /// Have the running server read its configuration again; connections stay
+    #[command(after_help = control::CLIENT_HELP)]
+    Reload(operate::TargetArgs),
+    /// Have a new process of the program take over from the running server, without a refused connection
+    #[command(after_help = control::CLIENT_HELP)]
+    Upgrade(operate::TargetArgs),
     /// Print the completions for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -69,10 +79,20 @@ impl Args {
 
 /// Prints what is wrong with the configuration. Problems in a file begin with its name, so that editors can jump to the place.
 fn report(error: &ConfigError, file: Option<&Path>) {
+    eprintln!("{}", report_text(error, file));
+}
+
+fn report_text(error: &ConfigError, file: Option<&Path>) -> String {
     match file {
-        Some(_) => eprintln!("{error}"),
-        None => eprintln!("error: {error}"),
+        Some(_) => error.to_string(),
+        None => format!("error: {error}"),
     }
+}
+
+/// On standard error, which may be gone with its terminal.
+fn say(text: &str) {
+    use io::Write as _;
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Writes to standard output; that nobody reads to the end (`| head`) is not an error.

@@ -1,33 +1,47 @@
 //! `daemun serve`: the default verb.
 //!
 //! 1. Flags and file become a configuration.
-//! 2. Addresses are bound, so that what is told at the start is true.
+//! 2. Addresses are bound, or taken over from systemd or from the process that this one replaces, so that what is told at the start is
+//!    true.
 //! 3. What is not needed any more is given up: files outside of the configuration, the rights of root.
 //! 4. It is told.
-//! 5. Serve until a signal.
+//! 5. Serve; reload, reopen and upgrade as asked, until a signal, or until another process has taken over.
 //! 6. Drain until all is answered, the deadline has passed, or a second signal comes.
 
 mod args;
 mod hint;
+mod operator;
+mod self_signed;
+mod upgrade;
+mod watch;
 
 use std::{
     error::Error,
+    future::Future,
     io,
-    path::Path,
+    num::NonZeroUsize,
+    path::{self, Path},
+    pin::{Pin, pin},
     process::{Command, ExitCode, Stdio},
     time::Duration,
 };
 
-use daemun::{Config, ListenAddress, Listener, Sandbox, SandboxOutcome, ServeError, Server};
+use daemun::{
+    Config, ConfigError, Listener, Sandbox, SandboxOutcome, ServeError, Server, Takeover,
+};
 use tokio::{runtime, sync::Notify};
 
 pub(crate) use self::args::ServeArgs;
+use self::{
+    args::Content, operator::Operator, self_signed::SelfSigned, upgrade::Program, watch::Watch,
+};
 use super::{
-    diagnostics, report,
-    signals::Signals,
+    control::{self, Control},
+    diagnostics, report_text, say,
+    signals::{Asked, Signals},
     sockets::PassedSockets,
     supervisor::{self, Moment},
-    welcome,
+    welcome::{self, Spoken},
 };
 
 /// A person wonders by then why nothing happens.
@@ -40,96 +54,196 @@ pub(crate) fn run(args: &ServeArgs) -> ExitCode {
         (false, 1) => diagnostics::Level::Details,
         (false, _) => diagnostics::Level::Everything,
     });
-    let content = args.content();
-    let config = match args.configure(&content) {
-        Ok(config) => config,
+    let mut takeover = match upgrade::from_parent() {
+        Ok(takeover) => takeover,
         Err(error) => {
-            report(&error, content.file());
-            if let Some(hint) = hint::hint(args) {
-                eprintln!("  help: {hint}");
-            }
+            eprintln!("error: cannot take over from the running server: {error}");
             return ExitCode::FAILURE;
         }
     };
     let passed = PassedSockets::take();
-    match start(args, &config, content.file(), passed) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+    let content = args.content();
+    start(args, &content, passed, &mut takeover).unwrap_or_else(|message| {
+        say(&message);
+        if let Some(takeover) = takeover {
+            // Where nobody hears it, the running server sees the end of this process.
+            let _ = takeover.refuse(&message);
         }
-    }
+        ExitCode::FAILURE
+    })
 }
 
+/// An error is a message for the person.
 fn start(
     args: &ServeArgs,
-    config: &Config,
-    file: Option<&Path>,
+    content: &Content,
     passed: PassedSockets,
-) -> Result<ExitCode, Box<dyn Error>> {
+    takeover: &mut Option<Takeover>,
+) -> Result<ExitCode, String> {
+    let own = args
+        .tls_self_signed
+        .then(SelfSigned::take_or_make)
+        .transpose()
+        .map_err(|error| format!("error: {error}"))?;
+    let origin = Origin {
+        args,
+        content,
+        own: own.as_ref(),
+    };
+    let config = origin.configure().map_err(|error| {
+        let text = report_text(&error, content.file());
+        match hint::hint(args) {
+            Some(hint) => format!("{text}\n  help: {hint}"),
+            None => text,
+        }
+    })?;
+    if args.watch && content.file().is_none() {
+        return Err("error: `--watch` is for a configuration file, and none is read here\n  help: files that are served need no watching: a changed file is sent changed".to_owned());
+    }
+    let told = |error: Box<dyn Error>| format!("error: {error}");
     // The workers have runtimes of their own; this one waits for signals.
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
-        .build()?;
-    let code = runtime.block_on(serve(args, config, file, passed));
+        .build()
+        .map_err(|error| told(error.into()))?;
+    let code = runtime.block_on(serve(origin, &config, passed, takeover));
     // Not waited for: after a second signal there may be work left, and it is not wanted any more.
     runtime.shutdown_background();
-    code
+    code.map_err(told)
+}
+
+/// What the configuration is made of, now and at each reload.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    args: &'a ServeArgs,
+    content: &'a Content,
+    /// The certificate of `--tls-self-signed`.
+    own: Option<&'a SelfSigned>,
+}
+
+impl Origin<'_> {
+    fn configure(self) -> Result<Config, ConfigError> {
+        self.args.configure(self.content, self.own)
+    }
 }
 
 async fn serve(
-    args: &ServeArgs,
+    origin: Origin<'_>,
     config: &Config,
-    file: Option<&Path>,
     passed: PassedSockets,
+    takeover: &mut Option<Takeover>,
 ) -> Result<ExitCode, Box<dyn Error>> {
+    let Origin { args, content, own } = origin;
     let mut signals = Signals::watch()?;
-    // How many there are is asked of files that may be out of reach later.
-    let workers = config.workers();
-    let listeners = passed.listen(config)?;
-    enter_sandbox(config, file)?;
-    let server = Server::new(config)?;
-    let addresses: Vec<_> = listeners.iter().map(Listener::local_address).collect();
-    let listeners = Listener::for_workers(listeners, workers)?;
-    daemun::drop_privileges(config)?;
+    let program = Program::remember()?;
+    let watch = Watch::new(content.file().filter(|_| args.watch));
+    let Prepared {
+        listeners,
+        workers,
+        addresses,
+        server,
+        mut control,
+    } = prepare(content, config, passed, takeover)?;
     if !args.quiet {
-        welcome::tell(config, &addresses, file);
+        welcome::tell(config, &addresses, content.file());
+        if let Some(own) = own {
+            own.tell();
+        }
     }
-    if args.open {
-        open_browser(&addresses);
-    }
-
+    let operator = Operator::new(origin, config, server.handle(), program);
     let stop = Notify::new();
     let serving = server.serve_with_workers(listeners, workers, stop.notified());
-    let watch = supervisor::keep_watch();
-    tokio::pin!(serving, watch);
-    supervisor::tell(Moment::Ready);
+    let (mut serving, mut alive) = (pin!(serving), pin!(supervisor::keep_watch()));
+    // Its first step starts the workers.
     tokio::select! {
+        biased;
         ended = &mut serving => return Ok(ended.map(|()| ExitCode::SUCCESS)?),
-        _ = signals.next() => stop.notify_one(),
-        () = &mut watch => {}
+        () = std::future::ready(()) => {}
     }
-    supervisor::tell(Moment::Stopping);
+    if let Some(takeover) = takeover.take() {
+        control = open_control(content);
+        takeover.ready()?;
+    } else if args.open {
+        open_browser(&addresses);
+    }
+    supervisor::tell(Moment::Ready);
+    let operation = operate(operator, &mut signals, control, watch, serving.as_mut());
+    let left = tokio::select! {
+        left = operation => left,
+        never = &mut alive => match never {},
+    };
+    match left {
+        Left::Ended(ended) => return Ok(ended.map(|()| ExitCode::SUCCESS)?),
+        Left::Asked => supervisor::tell(Moment::Stopping),
+        // It is for the new process to speak now.
+        Left::Replaced => {}
+    }
+    stop.notify_one();
     // Told only when there is something to wait for.
     let told = tell_of_drain(args.quiet);
     tokio::pin!(told);
     loop {
         tokio::select! {
             ended = &mut serving => return Ok(ended.map(|()| ExitCode::SUCCESS)?),
-            signal = signals.next() => return Ok(signal.exit_code()),
+            signal = signals.next_stop() => return Ok(signal.exit_code()),
             () = &mut told => {}
-            () = &mut watch => {}
+            never = &mut alive => match never {},
         }
     }
 }
 
-/// From here on, only what the configuration names can be reached; the configuration itself too, to be read again.
-fn enter_sandbox(config: &Config, file: Option<&Path>) -> Result<(), ServeError> {
+/// Everything that serving takes.
+struct Prepared {
+    listeners: Vec<Listener>,
+    workers: NonZeroUsize,
+    addresses: Vec<Spoken>,
+    server: Server,
+    control: Option<Control>,
+}
+
+/// Steps 2 and 3.
+fn prepare(
+    content: &Content,
+    config: &Config,
+    passed: PassedSockets,
+    takeover: &mut Option<Takeover>,
+) -> Result<Prepared, ServeError> {
+    // How many there are is asked of files that may be out of reach later.
+    let workers = config.workers();
+    let listeners = match takeover {
+        Some(takeover) => takeover.listeners(config)?,
+        None => passed.listen(config)?,
+    };
+    enter_sandbox(config, content)?;
+    let server = Server::new(config)?;
+    let addresses = welcome::spoken(&listeners);
+    // Before it is told that the server listens: then it can be asked. As long as another one serves, it is that one that is asked.
+    let control = match takeover {
+        Some(_) => None,
+        None => open_control(content),
+    };
+    let listeners = Listener::for_workers(listeners, workers)?;
+    daemun::drop_privileges(config)?;
+    Ok(Prepared {
+        listeners,
+        workers,
+        addresses,
+        server,
+        control,
+    })
+}
+
+/// From here on, only what the configuration names can be reached; the configuration itself too, to be read again, and the control
+/// socket.
+fn enter_sandbox(config: &Config, content: &Content) -> Result<(), ServeError> {
     let mut sandbox = Sandbox::new(config);
-    if let Some(folder) =
-        file.and_then(|file| std::path::absolute(file).ok()?.parent().map(Path::to_owned))
-    {
+    let file = content.file().and_then(|file| path::absolute(file).ok());
+    if let Some(folder) = file.as_deref().and_then(Path::parent) {
         sandbox = sandbox.readable(folder);
+    }
+    // Without one, there will be no socket, which is told when it is opened.
+    if let Ok(folder) = control::open_folder() {
+        sandbox = sandbox.sockets_in(folder);
     }
     if sandbox.enter()? == SandboxOutcome::Unavailable {
         tracing::warn!("the kernel has no Landlock: `sandbox` holds nothing back");
@@ -137,16 +251,63 @@ fn enter_sandbox(config: &Config, file: Option<&Path>) -> Result<(), ServeError>
     Ok(())
 }
 
+/// Why there is nothing more to do but to drain.
+enum Left {
+    Ended(Result<(), ServeError>),
+    Asked,
+    /// Another process has taken over.
+    Replaced,
+}
+
+/// Does what is asked until it is to stop.
+async fn operate(
+    mut operator: Operator<'_>,
+    signals: &mut Signals,
+    mut control: Option<Control>,
+    mut watch: Watch,
+    mut serving: Pin<&mut impl Future<Output = Result<(), ServeError>>>,
+) -> Left {
+    loop {
+        let commands = async {
+            match &mut control {
+                Some(control) => control.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            ended = &mut serving => return Left::Ended(ended),
+            () = operator.upgraded() => return Left::Replaced,
+            asked = signals.next() => match asked {
+                Asked::Stop(_) => return Left::Asked,
+                Asked::Reload => drop(operator.reload()),
+                Asked::ReopenLog => operator.reopen_log(),
+                Asked::Upgrade => operator.begin_upgrade(None),
+            },
+            (command, client) = commands => operator.command(command, client),
+            () = watch.changed() => drop(operator.reload()),
+        }
+    }
+}
+
+/// A server that cannot be asked by command can be by signal.
+fn open_control(content: &Content) -> Option<Control> {
+    Control::open(content.file())
+        .map_err(|error| {
+            tracing::warn!("`daemun reload` and `daemun upgrade` will not find this server; signals will: {error}");
+        })
+        .ok()
+}
+
 async fn tell_of_drain(quiet: bool) {
     tokio::time::sleep(DRAIN_IS_LONG).await;
     if !quiet {
-        eprintln!("waiting for open responses to end; Ctrl+C once more stops at once");
+        say("waiting for open responses to end; Ctrl+C once more stops at once");
     }
     std::future::pending::<()>().await;
 }
 
 /// A browser that does not open is no reason not to serve.
-fn open_browser(addresses: &[ListenAddress]) {
+fn open_browser(addresses: &[Spoken]) {
     let Some(url) = welcome::local_url(addresses) else {
         tracing::warn!("a browser cannot open a Unix socket");
         return;

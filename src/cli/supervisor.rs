@@ -3,6 +3,7 @@
 //!
 //! Nothing is told when nobody asked, and nothing depends on whether it is heard.
 
+use std::convert::Infallible;
 use std::env;
 use std::io;
 use std::process;
@@ -14,7 +15,6 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 /// A moment that a supervisor waits for.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code, reason = "some are for those who reload and hand over")]
 pub(super) enum Moment {
     /// Connections are taken: at the start, and after a reload.
     Ready,
@@ -39,7 +39,7 @@ pub(super) fn tell(moment: Moment) {
 }
 
 /// Gives signs of life for as long as the runtime that waits for signals and workers gets to run; never ends.
-pub(super) async fn keep_watch() {
+pub(super) async fn keep_watch() -> Infallible {
     let Some(patience) = watchdog(|name| env::var(name).ok(), process::id()) else {
         return std::future::pending().await;
     };

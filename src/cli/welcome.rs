@@ -10,10 +10,32 @@ use std::{
     path::Path,
 };
 
-use daemun::{Config, ListenAddress};
+use daemun::{Config, ListenAddress, Listener};
+
+/// Where a listener is, and what it speaks there.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Spoken {
+    scheme: &'static str,
+    address: ListenAddress,
+}
+
+/// Each once: handed over from another process, one may have several sockets.
+pub(super) fn spoken(listeners: &[Listener]) -> Vec<Spoken> {
+    let mut all: Vec<Spoken> = Vec::new();
+    for listener in listeners {
+        let spoken = Spoken {
+            scheme: if listener.is_tls() { "https" } else { "http" },
+            address: listener.local_address(),
+        };
+        if !all.contains(&spoken) {
+            all.push(spoken);
+        }
+    }
+    all
+}
 
 /// Tells it on standard error: standard output is the access log's.
-pub(super) fn tell(config: &Config, addresses: &[ListenAddress], file: Option<&Path>) {
+pub(super) fn tell(config: &Config, addresses: &[Spoken], file: Option<&Path>) {
     let terminal = std::io::stderr().is_terminal();
     let has_color = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let text = if terminal {
@@ -25,21 +47,23 @@ pub(super) fn tell(config: &Config, addresses: &[ListenAddress], file: Option<&P
 }
 
 /// The URL for a person on this machine, if there is one.
-pub(super) fn local_url(addresses: &[ListenAddress]) -> Option<String> {
-    addresses.iter().find_map(|address| match address {
-        ListenAddress::Tcp(tcp) => Some(url(&host_to_open(tcp.ip()), tcp.port())),
-        ListenAddress::Unix(_) | ListenAddress::Systemd(_) => None,
-    })
+pub(super) fn local_url(addresses: &[Spoken]) -> Option<String> {
+    addresses
+        .iter()
+        .find_map(|Spoken { scheme, address }| match address {
+            ListenAddress::Tcp(tcp) => Some(url(scheme, &host_to_open(tcp.ip()), tcp.port())),
+            ListenAddress::Unix(_) | ListenAddress::Systemd(_) => None,
+        })
 }
 
-fn plain(config: &Config, addresses: &[ListenAddress]) -> String {
+fn plain(config: &Config, addresses: &[Spoken]) -> String {
     let mut text = String::new();
     for docroot in config.docroots() {
         let _ = writeln!(text, "serving {}", docroot.display());
     }
-    for address in addresses {
+    for Spoken { scheme, address } in addresses {
         let _ = match address {
-            ListenAddress::Tcp(tcp) => writeln!(text, "listening on http://{tcp}/"),
+            ListenAddress::Tcp(tcp) => writeln!(text, "listening on {scheme}://{tcp}/"),
             ListenAddress::Unix(_) | ListenAddress::Systemd(_) => {
                 writeln!(text, "listening on {address}")
             }
@@ -48,12 +72,7 @@ fn plain(config: &Config, addresses: &[ListenAddress]) -> String {
     text
 }
 
-fn friendly(
-    config: &Config,
-    addresses: &[ListenAddress],
-    file: Option<&Path>,
-    has_color: bool,
-) -> String {
+fn friendly(config: &Config, addresses: &[Spoken], file: Option<&Path>, has_color: bool) -> String {
     let (bold, link, dim, off) = if has_color {
         ("\x1b[1m", "\x1b[36m", "\x1b[2m", "\x1b[0m")
     } else {
@@ -81,11 +100,11 @@ fn friendly(
             "",
         );
     }
-    for address in addresses {
+    for Spoken { scheme, address } in addresses {
         match address {
             ListenAddress::Tcp(tcp) => {
                 for (label, host) in hosts(*tcp) {
-                    tell(label, &url(&host, tcp.port()), link);
+                    tell(label, &url(scheme, &host, tcp.port()), link);
                 }
             }
             ListenAddress::Unix(path) => tell("Socket", &path.display().to_string(), ""),
@@ -123,10 +142,10 @@ fn host_to_open(ip: IpAddr) -> String {
     }
 }
 
-fn url(host: &str, port: u16) -> String {
-    match port {
-        80 => format!("http://{host}/"),
-        _ => format!("http://{host}:{port}/"),
+fn url(scheme: &str, host: &str, port: u16) -> String {
+    match (scheme, port) {
+        ("http", 80) | ("https", 443) => format!("{scheme}://{host}/"),
+        _ => format!("{scheme}://{host}:{port}/"),
     }
 }
 

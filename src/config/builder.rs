@@ -13,11 +13,12 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    AccessLog, Config, ConfigError, Listen, ListenAddress,
+    AccessLog, CertificateSource, Config, ConfigError, Listen, ListenAddress, TlsSettings,
     error::{NOWHERE, Problem, Source},
     file::{File, Site, Text},
     parse, resolve,
 };
+use crate::server::tls::{CertificateError, Tls, TlsError};
 use crate::static_files::SymlinkPolicy;
 
 /// Makes a [`Config`] from a docroot and settings in code, or from a file and what overrides it.
@@ -44,6 +45,7 @@ pub struct ConfigBuilder {
     /// The settings of a site that were given: as a flag, and as a line of the file with its table.
     site_settings: Vec<(&'static str, &'static str, String)>,
     listen: Vec<ListenAddress>,
+    certificates: Vec<CertificateSource>,
     workers: Option<NonZeroUsize>,
     access_log: Option<AccessLog>,
     unset_access_log: AccessLog,
@@ -88,9 +90,37 @@ impl ConfigBuilder {
     }
 
     /// An address to listen on; may be called again. Replaces the file's listeners, or `127.0.0.1:8080`.
+    ///
+    /// TLS is spoken there when a certificate is given to this builder, or when all listeners of the file speak it.
     #[must_use]
     pub fn listen(mut self, address: impl Into<ListenAddress>) -> Self {
         self.listen.push(address.into());
+        self
+    }
+
+    /// Speaks TLS on all listeners, with the certificate and the key in these files, in PEM; relative to the current folder. May be called
+    /// again: clients get the certificate for the name they ask for, and the first when there is none. Changed files are taken into use
+    /// by themselves, within 10 s.
+    #[must_use]
+    pub fn tls_certificate(mut self, cert: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
+        let (cert, key) = (cert.as_ref(), key.as_ref());
+        let shown = [cert, key].map(|path| path.display().to_string());
+        self.note_certificate("--tls-cert", &shown);
+        self.certificates.push(CertificateSource::Files {
+            cert: resolve::absolute(cert),
+            key: resolve::absolute(key),
+        });
+        self
+    }
+
+    /// [`tls_certificate`](Self::tls_certificate) with the PEM itself, in memory.
+    #[must_use]
+    pub fn tls_certificate_pem(mut self, cert: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
+        self.note_certificate("--tls-self-signed", &["…".to_owned(), "…".to_owned()]);
+        self.certificates.push(CertificateSource::Memory {
+            cert: cert.as_ref().into(),
+            key: key.as_ref().into(),
+        });
         self
     }
 
@@ -236,7 +266,22 @@ impl ConfigBuilder {
             Written::Text(text, path) => self.resolve_text(text.clone(), path)?,
         };
         if !self.listen.is_empty() {
-            config.listen = self.listen.into_iter().map(Listen::from).collect();
+            let is_all_tls = config.listen.iter().all(Listen::is_tls);
+            let tls = config.listen.first().and_then(|listen| listen.tls.clone());
+            let tls = tls.filter(|_| is_all_tls);
+            let plain = self.listen.into_iter().map(Listen::from);
+            config.listen = plain
+                .map(|listen| Listen {
+                    tls: tls.clone(),
+                    ..listen
+                })
+                .collect();
+        }
+        if !self.certificates.is_empty() {
+            let tls = own_tls(self.certificates)?;
+            for listen in &mut config.listen {
+                listen.tls = Some(tls.clone());
+            }
         }
         config.workers = self.workers.or(config.workers);
         config.log.access = self.access_log.unwrap_or(config.log.access);
@@ -288,6 +333,11 @@ impl ConfigBuilder {
         }
     }
 
+    fn note_certificate(&mut self, flag: &'static str, [cert, key]: &[String; 2]) {
+        let lines = format!("cert = {cert:?}` and `key = {key:?}");
+        self.site_settings.push((flag, "[[certificate]]", lines));
+    }
+
     fn note(&mut self, flag: &'static str, line: impl Into<String>) {
         self.site_settings.push((flag, "[[site]]", line.into()));
     }
@@ -295,6 +345,18 @@ impl ConfigBuilder {
 
 fn text(text: impl Into<String>) -> Text {
     Text::new(NOWHERE, text.into())
+}
+
+/// TLS without a file to say more.
+fn own_tls(certificates: Vec<CertificateSource>) -> Result<Tls, ConfigError> {
+    Tls::new(TlsSettings::new(certificates)).map_err(|errors| {
+        let problem = |error| match error {
+            TlsError::Certificate(_, CertificateError { what, help, .. })
+            | TlsError::ClientCa(what, help) => Problem::new(what).help(help),
+            TlsError::Other(what) => Problem::new(what),
+        };
+        ConfigError::new(errors.into_iter().map(problem).collect(), None)
+    })
 }
 
 fn beside_a_file(flag: &str, table: &str, line: &str, path: &Path) -> Problem {

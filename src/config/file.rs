@@ -14,6 +14,8 @@ pub(crate) type Number = Spanned<i64>;
 pub(crate) type Size = Spanned<Quantity>;
 /// A length of time.
 pub(crate) type Time = Spanned<Quantity>;
+/// `true` or `false`.
+pub(crate) type Switch = Spanned<bool>;
 
 /// Top level: the keys before the first table.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -40,14 +42,16 @@ pub(crate) struct File {
     /// The group, by name or number, that goes with `user`. The user's other groups are taken on too.
     /// Default: the user's own.
     pub(crate) group: Option<Text>,
-    /// Whether the kernel (Landlock, Linux 5.13) is to keep the process from every file it does not need: docroots and the
-    /// configuration's folder, with all beneath them, can be read, the folders of the access log and of Unix sockets written; nothing can
-    /// be run. `"off"`; `"on"`, as far as the kernel is able;
+    /// Whether the kernel (Landlock, Linux 5.13) is to keep the process from every file it does not need: docroots, the
+    /// configuration's folder and those of certificates, with all beneath them, can be read, the folders of the access log and of Unix
+    /// sockets written; nothing can be run. `"off"`; `"on"`, as far as the kernel is able;
     /// `"required"`, or the server does not start. The fence stands until the process ends: a docroot that is replaced by another
     /// folder, or added by a reload, needs a restart. So does a new version of the program.
     /// Default: `"off"`, as folders that are replaced at each deployment are common.
     pub(crate) sandbox: Option<Text>,
     pub(crate) listen: Vec<Spanned<Listen>>,
+    pub(crate) certificate: Vec<Spanned<Certificate>>,
+    pub(crate) tls: Tls,
     pub(crate) site: Vec<Spanned<Site>>,
     pub(crate) cache: Cache,
     pub(crate) limits: Limits,
@@ -66,8 +70,11 @@ pub(crate) struct Listen {
     /// sockets that systemd opened for the service; `"systemd:web"`: those with `FileDescriptorName=web`.
     /// Required.
     pub(crate) address: Text,
-    /// Whether connections begin with a header of the PROXY protocol, version 1 or 2, that names the client. It is then required: a
-    /// connection without one, or from an address that is not in `proxy_protocol_from`, is closed.
+    /// Whether TLS is spoken here, with the certificates of all `[[certificate]]`. Clients choose between HTTP/2 and HTTP/1.1 (ALPN).
+    /// Default: `false`.
+    pub(crate) tls: Option<Switch>,
+    /// Whether connections begin with a header of the PROXY protocol, version 1 or 2, that names the client; TLS comes after it. It is
+    /// then required: a connection without one, or from an address that is not in `proxy_protocol_from`, is closed.
     /// Default: `false`.
     pub(crate) proxy_protocol: Option<bool>,
     /// Who may send that header, written as `trusted_proxies` is. For a Unix socket, whoever can open it.
@@ -82,6 +89,59 @@ pub(crate) struct Listen {
     /// Group of a Unix socket, by name or number.
     /// Default: the group of the user that starts the server.
     pub(crate) group: Option<Text>,
+}
+
+/// `[[certificate]]`: a certificate and its key, once for each.
+///
+/// A client gets the one that is for the name it asks for (SNI): an exact name before a wildcard. Of two for the same name, such as one
+/// with an ECDSA key and one with an RSA key, it gets the one that it can verify, the faster before the slower. The first in the file
+/// is the default. Files that have changed are taken into use by themselves, see `revalidate`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Certificate {
+    /// The file with the certificate and its chain, the server's own first, in PEM; relative to the configuration file.
+    /// Required.
+    pub(crate) cert: Text,
+    /// The file with the private key, in PEM and without a passphrase; relative to the configuration file.
+    /// Required.
+    pub(crate) key: Text,
+}
+
+/// `[tls]`: how TLS is spoken, on all listeners with `tls = true`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Tls {
+    /// The oldest version that is spoken: `"1.2"` or `"1.3"`.
+    /// Default: `"1.2"`.
+    pub(crate) min_version: Option<Text>,
+    /// What becomes of clients that ask for a name without a certificate, or for no name: `"default"`, they get the first certificate;
+    /// `"refuse"`, the handshake ends with the alert `unrecognized_name`, and who asks by address learns nothing of the sites here.
+    /// Default: `"default"`.
+    pub(crate) unknown_names: Option<Text>,
+    /// The certificates of the authorities that issue those of clients, in PEM; relative to the configuration file. Read with the
+    /// configuration, and not again when it changes by itself. Revocation lists are not looked at.
+    /// Default: none.
+    pub(crate) client_ca: Option<Text>,
+    /// Whether clients show a certificate: `"off"`, none is asked for; `"optional"`, they may, and the handshake fails with a bad one;
+    /// `"required"`, they must. It holds for every site: no site can be reached around it by another name.
+    /// Default: required with a `client_ca`, else off.
+    pub(crate) client_auth: Option<Text>,
+    /// How long a client may take for the handshake; clients that take a connection and say nothing are cut off.
+    /// Default: `"10s"`.
+    pub(crate) handshake_timeout: Option<Time>,
+    /// Most handshakes under way at a time, from a client's first whole message on: against those that begin many to have the server
+    /// compute. More wait for their turn, which does not count towards their time; while they do, those that have begun have a second
+    /// only to go on.
+    /// Default: `1000`.
+    pub(crate) handshakes: Option<Number>,
+    /// How often the files of certificates are looked at for changes. A pair is checked first: one that does not match, or that has
+    /// expired, is refused with an error in the log, and the old one stays in use.
+    /// Default: `"10s"`.
+    pub(crate) revalidate: Option<Time>,
+    /// Whether the secrets of all connections are appended to the file that the environment variable `SSLKEYLOGFILE` names: for looking
+    /// at recorded traffic while something is searched for, and never otherwise.
+    /// Default: `false`.
+    pub(crate) key_log: Option<bool>,
 }
 
 /// `[[site]]`: a virtual host: what is served, and how, to those who ask for one of its `hosts`.
@@ -131,6 +191,25 @@ pub(crate) struct Site {
     /// Origins whose scripts may read the responses (CORS): `["https://example.com"]`, or `["*"]` for any.
     /// Default: none.
     pub(crate) cors: Option<Vec<Text>>,
+    /// How long browsers are to ask for the site over TLS only (`Strict-Transport-Security`, RFC 6797): `"365d"`. Sent on every response
+    /// over TLS, and never on others. A browser cannot be told otherwise before that time is over: begin with a short one. `"0s"` takes
+    /// it back.
+    /// Default: none.
+    pub(crate) hsts: Option<Time>,
+    /// Whether `hsts` holds for all names below the site's hosts as well.
+    /// Default: `false`.
+    pub(crate) hsts_subdomains: Option<Switch>,
+    /// Whether browsers may take the site into the list that they ship with; it needs `hsts_subdomains` and at least `"365d"`.
+    /// Default: `false`.
+    pub(crate) hsts_preload: Option<Switch>,
+    /// Whether plain HTTP requests are sent on to the same path and query over TLS, with 308. Those for `/.well-known/acme-challenge/`
+    /// are answered, because certificates are issued by it. The site needs `hosts`: a request must not choose where it is sent. Behind
+    /// `trusted_proxies`, what counts is by which scheme they were asked, for `hsts` too; they must say so.
+    /// Default: `false`.
+    pub(crate) https_redirect: Option<Switch>,
+    /// The port that `https_redirect` leads to, as clients see it.
+    /// Default: that of the first listener with `tls = true`; without one, `443`.
+    pub(crate) https_port: Option<Number>,
     /// Fields set on every response of the site, errors included; a table of names and values.
     /// Default: none.
     pub(crate) headers: Entries,

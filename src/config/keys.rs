@@ -24,7 +24,7 @@ struct Table {
 }
 
 /// In the order in which a misplaced key's home is looked for.
-const TABLES: [Table; 7] = [
+const TABLES: [Table; 9] = [
     Table {
         path: "site",
         repeated: true,
@@ -39,6 +39,16 @@ const TABLES: [Table; 7] = [
         path: "listen",
         repeated: true,
         keys: keys_of::<file::Listen>,
+    },
+    Table {
+        path: "certificate",
+        repeated: true,
+        keys: keys_of::<file::Certificate>,
+    },
+    Table {
+        path: "tls",
+        repeated: false,
+        keys: keys_of::<file::Tls>,
     },
     Table {
         path: "cache",
@@ -63,7 +73,7 @@ const TABLES: [Table; 7] = [
 ];
 
 /// What people who know other servers write, and the key it is called here.
-const OTHER_NAMES: [(&str, &str); 17] = [
+const OTHER_NAMES: [(&str, &str); 26] = [
     ("root", "docroot"),
     ("dir", "docroot"),
     ("directory", "docroot"),
@@ -81,6 +91,15 @@ const OTHER_NAMES: [(&str, &str); 17] = [
     ("set_real_ip_from", "trusted_proxies"),
     ("real_ip_header", "client_address_from"),
     ("proxy_proto", "proxy_protocol"),
+    ("ssl_certificate", "cert"),
+    ("ssl_certificate_key", "key"),
+    ("ssl_protocols", "min_version"),
+    ("ssl_verify_client", "client_auth"),
+    ("ssl_client_certificate", "client_ca"),
+    ("certificates", "certificate"),
+    ("ssl", "tls"),
+    ("strict_transport_security", "hsts"),
+    ("force_https", "https_redirect"),
 ];
 
 /// Every key of `root` that its table does not know, and every table written in the wrong brackets.

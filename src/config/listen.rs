@@ -9,6 +9,7 @@ use std::{
 
 use super::error::{ConfigError, Problem, quoted};
 use crate::header::networks::Networks;
+use crate::server::tls::Tls;
 
 /// An address to listen on: TCP, or a Unix socket.
 ///
@@ -30,6 +31,8 @@ pub struct Listen {
     pub(crate) address: ListenAddress,
     /// Connections must begin with a header of the PROXY protocol, from one of these.
     pub(crate) proxy_protocol: Option<Networks>,
+    /// None: plain HTTP.
+    pub(crate) tls: Option<Tls>,
     /// Of a unix socket's file.
     pub(crate) access: SocketAccess,
 }
@@ -47,6 +50,11 @@ impl Listen {
     pub fn address(&self) -> &ListenAddress {
         &self.address
     }
+
+    /// Whether it speaks TLS.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
 }
 
 impl From<ListenAddress> for Listen {
@@ -55,6 +63,7 @@ impl From<ListenAddress> for Listen {
         Self {
             address,
             proxy_protocol: None,
+            tls: None,
             access: SocketAccess::default(),
         }
     }

@@ -17,24 +17,29 @@ mod resolve;
 mod site;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::OnceLock,
     time::Duration,
 };
 
-pub(crate) use self::accounts::Identity;
-pub(crate) use self::listen::SocketAccess;
-pub(crate) use self::site::{Cors, RouteAction, RouteConfig, SiteConfig};
+pub(crate) use self::{
+    accounts::Identity,
+    listen::SocketAccess,
+    site::{Cors, Hsts, RouteAction, RouteConfig, SiteConfig},
+    tls::{CertificateSource, ClientAuth, TlsSettings, TlsVersion, UnknownNames},
+};
 pub use self::{
     builder::ConfigBuilder,
     error::ConfigError,
     listen::{Listen, ListenAddress},
 };
-use crate::header::forwarded::TrustedProxies;
 
+use crate::header::forwarded::TrustedProxies;
 use crate::static_files::Settings;
 
 /// Everything the server needs to know, judged and ready to use.
@@ -96,8 +101,10 @@ impl Config {
 
     /// How many worker threads serve connections: as configured, else one for each core that the process may use.
     pub fn workers(&self) -> NonZeroUsize {
-        self.workers
-            .unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+        /// Asked once: later the files that tell it may be out of reach, and a reload would come to another number.
+        static CORES: OnceLock<NonZeroUsize> = OnceLock::new();
+        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.workers.unwrap_or_else(|| *CORES.get_or_init(cores))
     }
 
     /// The docroots of the sites and of their routes, each once, in the order of the file.
@@ -109,6 +116,13 @@ impl Config {
             }
         }
         docroots
+    }
+
+    /// The files of certificates, keys and authorities.
+    pub(crate) fn tls_files(&self) -> impl Iterator<Item = &Path> {
+        // All listeners share what is said of it.
+        let tls = self.listen.iter().find_map(|listen| listen.tls.as_ref());
+        tls.into_iter().flat_map(|tls| tls.settings().files())
     }
 
     /// How the files of the sites and of their routes are served, in the order of the file.

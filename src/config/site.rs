@@ -23,7 +23,14 @@ pub(crate) struct SiteConfig {
     /// Error status and the page's path in the docroot, without a leading slash.
     pub(crate) error_pages: Vec<(StatusCode, String)>,
     pub(crate) cors: Option<Cors>,
+    pub(crate) hsts: Option<Hsts>,
+    /// The port that plain requests are sent to, over TLS. None: they are answered.
+    pub(crate) https_redirect: Option<u16>,
 }
+
+/// `Strict-Transport-Security`, for answers over TLS.
+#[derive(Clone, Debug)]
+pub(crate) struct Hsts(pub(crate) HeaderValue);
 
 /// Whose scripts may read the responses.
 #[derive(Clone, Debug)]

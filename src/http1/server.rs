@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH};
@@ -113,6 +113,13 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         (self.wire.stream, self.deadline.into_draining())
     }
 
+    /// Tells the client that nothing follows, as far as it takes it now: to TLS, an end without words may be one that somebody forced.
+    pub(crate) fn say_farewell(&mut self) {
+        let mut context = Context::from_waker(Waker::noop());
+        // A client that is gone, or takes nothing, misses nothing.
+        let _ = Pin::new(&mut self.wire.stream).poll_shutdown(&mut context);
+    }
+
     /// Serves until one side closes.
     ///
     /// # Errors
@@ -212,9 +219,9 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
             body = incoming;
             asked = asked.with_trailers(&parts);
             parts.extensions.insert(Interim(channel));
-            self.generation.introduce(&mut parts, self.peer);
         }
-        let answered = self.answer(parts, body, &mut intake).await?;
+        let is_encrypted = self.generation.introduce(&mut parts, self.peer);
+        let answered = self.answer(parts, is_encrypted, body, &mut intake).await?;
         let refused = answered.as_ref().err().copied();
         let response = match answered {
             Ok(response) => response,
@@ -242,11 +249,12 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
     async fn answer(
         &mut self,
         parts: Parts,
+        is_encrypted: bool,
         body: Incoming,
         intake: &mut Intake,
     ) -> io::Result<Result<Response<A::Body>, Rejection>> {
         let generation = Arc::clone(&self.generation);
-        let mut answering = pin!(generation.app.answer_http1(parts, body));
+        let mut answering = pin!(generation.app.answer_http1(parts, body, is_encrypted));
         poll_fn(|context| {
             loop {
                 if let Poll::Ready(response) = answering.as_mut().poll(context) {

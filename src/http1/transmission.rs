@@ -112,11 +112,14 @@ impl<B: Body<Data = Bytes, Error: Into<axum::BoxError>> + Unpin> Transmission<B>
                 }
             }
             if self.is_sent() {
-                if self.is_last {
-                    return Poll::Ready(Ok(()));
-                }
-                if waits_for_body {
-                    return Poll::Pending;
+                if self.is_last || waits_for_body {
+                    self.is_blocked = wire.poll_flush(context)?.is_pending();
+                    let is_done = self.is_last && !self.is_blocked;
+                    return if is_done {
+                        Poll::Ready(Ok(()))
+                    } else {
+                        Poll::Pending
+                    };
                 }
                 continue;
             }

@@ -52,4 +52,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.written += written as u64;
         Poll::Ready(Ok(written))
     }
+
+    /// A socket holds nothing back, but encryption may.
+    pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
 }

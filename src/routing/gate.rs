@@ -16,6 +16,7 @@ use super::request;
 use super::site::Site;
 use crate::config::Config;
 use crate::rejection::Rejection;
+use crate::server::{ConnectionInfo, TlsSession};
 use crate::static_files::body::Body;
 use crate::static_files::cache::Cache;
 use crate::static_files::{self, Refusal};
@@ -28,6 +29,15 @@ pub(crate) struct Gate {
     /// In order of precedence; the last may be the one for every host.
     patterns: Vec<(HostPattern, usize)>,
     cache: Arc<Cache>,
+}
+
+/// The way between the client and here, as far as answers depend on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Via {
+    /// Whether the client came by https, by way of a trusted proxy or without one.
+    pub(crate) is_encrypted: bool,
+    /// Whether some fields of the answer may stand as lines in its body, see [`Body::take_lines`].
+    pub(crate) as_lines: bool,
 }
 
 impl Gate {
@@ -76,11 +86,9 @@ impl Gate {
     ///
     /// What is rare is boxed, here and further in: the future of a request is moved about several times before it is polled, so its
     /// size is time.
-    ///
-    /// With `as_lines`, some fields may stand as lines in the body, see [`Body::take_lines`].
-    pub(crate) async fn answer(&self, parts: &Parts, as_lines: bool) -> Response<Body> {
+    pub(crate) async fn answer(&self, parts: &Parts, via: Via) -> Response<Body> {
         match self.find(parts) {
-            Ok(site) => site.answer(parts, as_lines).await,
+            Ok(site) => site.answer(parts, via).await,
             Err(response) => *response,
         }
     }
@@ -163,6 +171,14 @@ fn refuse(parts: &Parts, rejection: Rejection) -> Box<Response<Body>> {
     Box::new(response)
 }
 
+/// As the server says who asks; another one may at least say that there is TLS.
+fn is_encrypted(parts: &Parts) -> bool {
+    match parts.extensions.get::<ConnectionInfo>() {
+        Some(info) => info.is_https(),
+        None => parts.extensions.get::<TlsSession>().is_some(),
+    }
+}
+
 /// The gate as a tower service.
 #[derive(Clone, Debug)]
 pub(crate) struct GateService(pub(crate) Arc<Gate>);
@@ -180,9 +196,13 @@ impl<B: Send + 'static> tower_service::Service<Request<B>> for GateService {
         let gate = Arc::clone(&self.0);
         // Nothing of the request's body is used, and a body need not be Sync: leave it behind.
         let (parts, _) = request.into_parts();
+        let via = Via {
+            is_encrypted: is_encrypted(&parts),
+            as_lines: false,
+        };
         Box::pin(async move {
             match request::check_framing(&parts) {
-                Ok(()) => Ok(gate.answer(&parts, false).await),
+                Ok(()) => Ok(gate.answer(&parts, via).await),
                 Err(rejection) => Ok(*refuse(&parts, rejection)),
             }
         })

@@ -5,6 +5,7 @@
 //! 3. Its path, decoded once, picks the route; the same decoded path is what the handler gets.
 //! 4. A refusal is rendered as the site's error page, and the site's and route's fields are set.
 
+mod encryption;
 mod gate;
 pub(crate) mod host;
 pub(crate) mod path;
@@ -12,7 +13,7 @@ mod redirect;
 mod request;
 mod site;
 
-pub(crate) use gate::{Gate, GateService};
+pub(crate) use gate::{Gate, GateService, Via};
 pub(crate) use host::HostPattern;
 pub(crate) use path::PathPattern;
 pub(crate) use request::check_for_router;

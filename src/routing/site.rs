@@ -18,6 +18,8 @@ use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_layer::Layer as _;
 use tower_service::Service as _;
 
+use super::encryption::Encryption;
+use super::gate::Via;
 use super::path::PathPattern;
 use super::redirect::Redirect;
 use crate::config::{Cors, RouteAction, RouteConfig, SiteConfig};
@@ -38,6 +40,7 @@ pub(super) struct Site {
     headers: Vec<(HeaderName, HeaderValue)>,
     error_pages: Vec<(StatusCode, String)>,
     cors: Option<CorsLayer>,
+    encryption: Option<Encryption>,
 }
 
 #[derive(Debug)]
@@ -83,11 +86,38 @@ impl Site {
             headers: config.headers.clone(),
             error_pages: config.error_pages.clone(),
             cors: config.cors.as_ref().map(cors_layer),
+            encryption: Encryption::new(config),
         }
     }
 
     /// Answers a sound request.
-    pub(super) async fn answer(self: &Arc<Self>, parts: &Parts, as_lines: bool) -> Response<Body> {
+    pub(super) async fn answer(self: &Arc<Self>, parts: &Parts, via: Via) -> Response<Body> {
+        match &self.encryption {
+            None => self.answer_as_asked(parts, via.as_lines).await,
+            Some(encryption) => Box::pin(self.answer_encrypted(encryption, parts, via)).await,
+        }
+    }
+
+    /// A site that has a say in how it is reached.
+    async fn answer_encrypted(
+        self: &Arc<Self>,
+        encryption: &Encryption,
+        parts: &Parts,
+        via: Via,
+    ) -> Response<Body> {
+        if via.is_encrypted {
+            // Fields that are set over others need a map.
+            let mut response = self.answer_as_asked(parts, false).await;
+            encryption.tell(&mut response);
+            return response;
+        }
+        match encryption.redirect(parts) {
+            Some(response) => response,
+            None => self.answer_as_asked(parts, via.as_lines).await,
+        }
+    }
+
+    async fn answer_as_asked(self: &Arc<Self>, parts: &Parts, as_lines: bool) -> Response<Body> {
         match self.cors.as_ref().filter(|_| concerns_cors(parts)) {
             None => self.answer_routed(parts, as_lines).await,
             Some(cors) => Box::pin(self.answer_with_cors(cors, parts)).await,

@@ -75,10 +75,12 @@ enum Tried {
 
 impl Slot {
     pub(super) fn new(prologue: Arc<Prologue>) -> Arc<Self> {
+        prologue.begin();
         Arc::new(Self(RwLock::new(prologue)))
     }
 
     pub(super) fn renew(&self, prologue: Arc<Prologue>) {
+        prologue.begin();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = prologue;
     }
 
@@ -140,8 +142,10 @@ impl<A: Answer> Service<A> {
         let (shared, draining) = (Arc::clone(&self.shared), self.draining.clone());
         if prologue.is_empty() {
             tokio::spawn(shared.serve(stream, peer, draining, permit));
-        } else {
+        } else if prologue.proxy_protocol.is_none() {
             tokio::spawn(shared.open(stream, peer, prologue, draining, permit));
+        } else {
+            tokio::spawn(shared.open_by_proxy(stream, peer, prologue, draining, permit));
         }
     }
 }

@@ -16,7 +16,7 @@ use super::guarded_body::GuardedBody;
 use crate::config::Config;
 use crate::http1;
 use crate::rejection::Rejection;
-use crate::routing::{self, Gate};
+use crate::routing::{self, Gate, Via};
 use crate::static_files::body::Body;
 
 /// How much of a body that nobody wants is read, and for how long, before HTTP/2 is answered.
@@ -47,17 +47,19 @@ pub(crate) trait Answer: Clone + Send + Sync + 'static {
     /// Whether it may want a request's body, or send interim answers.
     const READS_BODIES: bool;
 
-    /// A request that came by our own HTTP/1.1.
+    /// A request that came by our own HTTP/1.1; whether the client came by https.
     fn answer_http1(
         &self,
         parts: Parts,
         body: http1::Incoming,
+        is_encrypted: bool,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// A request that came by hyper.
     fn answer(
         &self,
         request: Request<GuardedBody>,
+        is_encrypted: bool,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// The answer to what is no request (then there are no parts), or is one that will not be read to its end.
@@ -79,16 +81,29 @@ impl Answer for Arc<Arc<Gate>> {
 
     const READS_BODIES: bool = false;
 
-    async fn answer_http1(&self, parts: Parts, _: http1::Incoming) -> Response<Body> {
-        Gate::answer(self, &parts, true).await
+    async fn answer_http1(
+        &self,
+        parts: Parts,
+        _: http1::Incoming,
+        is_encrypted: bool,
+    ) -> Response<Body> {
+        let via = Via {
+            is_encrypted,
+            as_lines: true,
+        };
+        Gate::answer(self, &parts, via).await
     }
 
-    async fn answer(&self, request: Request<GuardedBody>) -> Response<Body> {
+    async fn answer(&self, request: Request<GuardedBody>, is_encrypted: bool) -> Response<Body> {
         let (parts, body) = request.into_parts();
         if !body.is_end_stream() {
             Box::pin(discard(body)).await;
         }
-        Gate::answer(self, &parts, false).await
+        let via = Via {
+            is_encrypted,
+            as_lines: false,
+        };
+        Gate::answer(self, &parts, via).await
     }
 
     async fn refuse(&self, parts: Option<&Parts>, rejection: Rejection) -> Response<Body> {
@@ -105,12 +120,17 @@ impl Answer for axum::Router {
 
     const READS_BODIES: bool = true;
 
-    async fn answer_http1(&self, parts: Parts, body: http1::Incoming) -> Response<Self::Body> {
+    async fn answer_http1(
+        &self,
+        parts: Parts,
+        body: http1::Incoming,
+        _: bool,
+    ) -> Response<Self::Body> {
         let body = axum::body::Body::new(body);
         call(self, Request::from_parts(parts, body)).await
     }
 
-    async fn answer(&self, request: Request<GuardedBody>) -> Response<Self::Body> {
+    async fn answer(&self, request: Request<GuardedBody>, _: bool) -> Response<Self::Body> {
         call(self, request.map(axum::body::Body::new)).await
     }
 

@@ -30,7 +30,28 @@ use crate::http1::server as http1;
 use crate::observe::counted_body::CountedBody;
 
 impl<A: Answer> Shared<A> {
-    /// Has what comes before HTTP done, then serves.
+    /// Has the header of the PROXY protocol read, then goes on as if the client itself had connected.
+    pub(super) async fn open_by_proxy<S: Stream>(
+        self: Arc<Self>,
+        stream: S,
+        mut peer: Peer,
+        prologue: Arc<Prologue>,
+        draining: Draining,
+        permit: Permit,
+    ) {
+        let Some(trusted) = &prologue.proxy_protocol else {
+            return self.open(stream, peer, prologue, draining, permit).await;
+        };
+        let sender = peer.address;
+        let timeout = self.generation().limits.header_timeout;
+        // Boxed: what a header needs is not kept for the rest of the connection.
+        match Box::pin(proxy_protocol::receive(stream, &mut peer, trusted, timeout)).await {
+            Ok(stream) => self.open(stream, peer, prologue, draining, permit).await,
+            Err(why) => tracing::debug!(peer = ?sender, %why, "connection refused"),
+        }
+    }
+
+    /// Has a TLS handshake done where one is due, then serves.
     pub(super) async fn open<S: Stream>(
         self: Arc<Self>,
         stream: S,
@@ -39,15 +60,17 @@ impl<A: Answer> Shared<A> {
         draining: Draining,
         permit: Permit,
     ) {
-        let Some(trusted) = &prologue.proxy_protocol else {
+        let Some(tls) = prologue.tls() else {
             return self.serve(stream, peer, draining, permit).await;
         };
-        let mut peer = peer;
-        let sender = peer.address;
-        let timeout = self.generation().limits.header_timeout;
-        match proxy_protocol::receive(stream, &mut peer, trusted, timeout).await {
-            Ok(stream) => self.serve(stream, peer, draining, permit).await,
-            Err(why) => tracing::debug!(peer = ?sender, %why, "connection refused"),
+        let over = draining.clone().over_soon();
+        // Boxed: what a handshake needs is not kept for the rest of the connection.
+        let accepted = Box::pin(tls.accept(stream, &peer.address, over)).await;
+        if let Some((stream, session)) = accepted {
+            let tls = Some(session);
+            let peer = Peer { tls, ..peer };
+            drop(prologue);
+            self.serve(stream, peer, draining, permit).await;
         }
     }
 
@@ -65,6 +88,8 @@ impl<A: Answer> Shared<A> {
         let activity = Activity::new(permit);
         let mut connection = http1::Connection::new(&self, stream, &peer, &activity, draining);
         match connection.serve().await {
+            // TLS has words for an end in good order, and for no other; plain connections just close.
+            Ok(http1::Ended::Closed) if peer.tls.is_some() => connection.say_farewell(),
             Ok(http1::Ended::Closed) => {}
             Ok(http1::Ended::Handed(prefix)) => {
                 let (stream, draining) = connection.into_parts();
@@ -142,12 +167,15 @@ impl<A: Answer> Shared<A> {
                 generation.app.refuse(Some(&parts), rejection).await
             } else {
                 let (body, guard) = GuardedBody::new(body, &generation.limits);
-                generation.introduce(&mut parts, &peer);
+                let is_encrypted = generation.introduce(&mut parts, &peer);
                 let request = Request::from_parts(parts, body);
-                let response = generation.app.answer(request).await;
+                let response = generation.app.answer(request, is_encrypted).await;
                 match guard.trouble() {
-                    Some(rejection) => generation.app.refuse(None, rejection).await,
-                    None => response,
+                    // Who wants no body has an answer that does not depend on it.
+                    Some(rejection) if A::READS_BODIES => {
+                        generation.app.refuse(None, rejection).await
+                    }
+                    _ => response,
                 }
             };
             if is_last && version <= Version::HTTP_11 {

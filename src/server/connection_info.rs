@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::peer::Peer;
+use super::peer::{Peer, is_encrypted};
 use crate::header::forwarded::Client;
 
 /// Who asks, and who is on the other side of the connection: an extension of each request that [`Server::with_app`] hands to a router.
@@ -23,7 +23,7 @@ impl ConnectionInfo {
         Self {
             client: client.address,
             peer: peer.address,
-            is_https: client.is_https.unwrap_or(false),
+            is_https: is_encrypted(peer, client),
         }
     }
 

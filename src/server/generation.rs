@@ -74,16 +74,19 @@ impl<A: Answer> Generation<A> {
         })
     }
 
-    /// Tells a program's own router who asks.
-    pub(crate) fn introduce(&self, request: &mut Parts, peer: &Peer) {
-        if !A::READS_BODIES {
-            return;
-        }
+    /// Whether the client came by https. A program's own router is told of it, and who asks, by extensions of the request.
+    pub(crate) fn introduce(&self, request: &mut Parts, peer: &Peer) -> bool {
         let client = peer::client(peer, &request.headers, &self.trusted_proxies);
-        if let Some(address) = client.address {
-            request.extensions.insert(ConnectInfo(address));
+        if A::READS_BODIES {
+            if let Some(address) = client.address {
+                request.extensions.insert(ConnectInfo(address));
+            }
+            if let Some(session) = &peer.tls {
+                request.extensions.insert(session.clone());
+            }
+            request.extensions.insert(ConnectionInfo::new(peer, client));
         }
-        request.extensions.insert(ConnectionInfo::new(peer, client));
+        peer::is_encrypted(peer, client)
     }
 
     pub(crate) fn begin_unreadable_log(&self, peer: &Peer) -> Option<Exchange> {

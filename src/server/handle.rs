@@ -94,8 +94,8 @@ impl Handle {
         let mut state = self.state();
         let plan = Plan::new(&state.configured, &config.listen);
         let log = state.log_for(&config.log)?;
-        let prologues = state.prologues(&plan.stay)?;
         let shares = state.bind(&plan.bind)?;
+        let prologues = state.prologues(&plan.stay);
 
         state.app = state.app.renewed(config);
         state.limits = config.limits.clone();
@@ -266,20 +266,20 @@ impl State {
     }
 
     /// What connections are to begin with on the sockets of addresses that stay.
-    fn prologues(&self, stay: &[Listen]) -> Result<Prologues, ServeError> {
+    fn prologues(&self, stay: &[Listen]) -> Prologues {
         let mut renewed = Vec::new();
         for listen in stay {
             let mut shared = None;
             for standing in self.at(listen.address()) {
                 let prologue = match &shared {
                     Some(prologue) => Arc::clone(prologue),
-                    None => Arc::new(standing.prologue.prologue().renewed(listen)?),
+                    None => Arc::new(Prologue::new(listen)),
                 };
                 shared = Some(Arc::clone(&prologue));
                 renewed.push((Arc::clone(&standing.prologue), prologue));
             }
         }
-        Ok(renewed)
+        renewed
     }
 
     fn bind(&self, listens: &[Listen]) -> Result<Shares, ServeError> {

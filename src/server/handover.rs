@@ -11,6 +11,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -104,25 +105,18 @@ impl Takeover {
     /// # Errors
     /// When the other side is no [`Handle::hand_over`], or is gone.
     pub fn receive(stream: UnixStream) -> io::Result<Self> {
-        let mut handed = Vec::new();
+        let (mut handed, mut files) = (Vec::new(), Vec::new());
         for configured in receive_addresses(&stream)? {
             let socket = receive_socket(&stream)?;
             handed.push(Handed {
-                socket: bound(socket, &configured)?,
+                socket: bound(socket, &configured, &mut files)?,
                 configured,
             });
         }
-        // What systemd made is systemd's to remove.
-        let files = handed.iter().filter_map(|handed: &Handed| {
-            match (&handed.configured, &handed.socket) {
-                (ListenAddress::Unix(_), Bound::Unix(_, file)) => Some(Arc::clone(file)),
-                _ => None,
-            }
-        });
         Ok(Self {
-            files: files.collect(),
             stream,
             handed,
+            files,
         })
     }
 
@@ -141,7 +135,7 @@ impl Takeover {
                 continue;
             };
             let error = |source| ServeError::listen(listen.address(), source);
-            let first = Listener::over(first.try_clone().map_err(error)?, listen)?;
+            let first = Listener::over(first.try_clone().map_err(error)?, listen);
             for other in others {
                 listeners.push(first.with(other.try_clone().map_err(error)?));
             }
@@ -219,6 +213,14 @@ impl Takeover {
     }
 }
 
+impl Drop for Takeover {
+    /// The old process waits for the end of the connection, of which this process may have another descriptor.
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
 fn send(mut stream: &UnixStream, listeners: &[Listener]) -> io::Result<()> {
     let mut addresses = Vec::new();
     for listener in listeners {
@@ -277,11 +279,23 @@ fn receive_socket(stream: &UnixStream) -> io::Result<OwnedFd> {
     socket.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
-fn bound(socket: OwnedFd, configured: &ListenAddress) -> io::Result<Bound> {
+/// Sockets at the same path have their file in common; what systemd made is systemd's to remove.
+fn bound(
+    socket: OwnedFd,
+    configured: &ListenAddress,
+    files: &mut Vec<Arc<SocketFile>>,
+) -> io::Result<Bound> {
     Ok(match configured {
         ListenAddress::Tcp(_) => Bound::Tcp(socket.into()),
-        // The old process's, as long as this one is not ready.
-        ListenAddress::Unix(path) => Bound::Unix(socket.into(), SocketFile::new(path, false)),
+        ListenAddress::Unix(path) => {
+            let file = match files.iter().find(|file| file.path() == path) {
+                Some(known) => Arc::clone(known),
+                // The old process's, as long as this one is not ready.
+                None => SocketFile::new(path, false),
+            };
+            files.push(Arc::clone(&file));
+            Bound::Unix(socket.into(), file)
+        }
         ListenAddress::Systemd(_) => Bound::of_any_kind(socket)?,
     })
 }

@@ -76,7 +76,7 @@ impl Listener {
     ) -> Result<Self, ServeError> {
         let listen: Listen = listen.clone().into();
         let address = listen.address();
-        let prologue = Arc::new(Prologue::new(&listen)?);
+        let prologue = Arc::new(Prologue::new(&listen));
         let socket = match address {
             ListenAddress::Tcp(tcp) if has_port => bind_shared(*tcp).map(Bound::Tcp),
             ListenAddress::Tcp(tcp) => bind_tcp(*tcp).map(Bound::Tcp),
@@ -103,7 +103,7 @@ impl Listener {
         let listen: Listen = listen.clone().into();
         let socket = inherit(socket.into());
         let socket = socket.map_err(|source| ServeError::listen(listen.address(), source))?;
-        let mut listener = Self::over(socket, &listen)?;
+        let mut listener = Self::over(socket, &listen);
         listener.is_inherited = true;
         Ok(listener)
     }
@@ -119,6 +119,11 @@ impl Listener {
     ) -> Result<Vec<Self>, ServeError> {
         let shares = share(listeners, workers)?;
         Ok(shares.into_iter().flatten().collect())
+    }
+
+    /// Whether connections begin with a TLS handshake.
+    pub fn is_tls(&self) -> bool {
+        self.listen.is_tls()
     }
 
     /// Where it listens.
@@ -147,13 +152,13 @@ impl Listener {
     }
 
     /// Over a socket that listens already.
-    pub(super) fn over(socket: Bound, listen: &Listen) -> Result<Self, ServeError> {
-        Ok(Self {
+    pub(super) fn over(socket: Bound, listen: &Listen) -> Self {
+        Self {
             socket,
-            prologue: Arc::new(Prologue::new(listen)?),
+            prologue: Arc::new(Prologue::new(listen)),
             listen: listen.clone(),
             is_inherited: false,
-        })
+        }
     }
 
     pub(super) fn with(&self, socket: Bound) -> Self {
@@ -327,6 +332,10 @@ impl SocketFile {
             path: path.to_owned(),
             is_ours: AtomicBool::new(is_ours),
         })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether it is this process that removes it at the end.

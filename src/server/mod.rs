@@ -2,9 +2,10 @@
 //!
 //! 1. [`Listener`] is bound before anything else, so that a taken address is an error at start and not a log line.
 //! 2. Workers accept ([`worker`]); a connection lives and dies on the worker that accepted it.
-//! 3. A connection ([`connection`]) speaks HTTP/1.1 or HTTP/2 and keeps the limits.
-//! 4. While it serves, a [`Handle`] takes another configuration, or hands the sockets to another process.
-//! 5. At the end ([`shutdown`]): no new connections, idle ones are closed, answers under way are finished, up to a deadline.
+//! 3. Before HTTP comes what its listener was configured to begin with ([`prologue`]), such as TLS ([`tls`]).
+//! 4. A connection ([`connection`]) speaks HTTP/1.1 or HTTP/2 and keeps the limits.
+//! 5. While it serves, a [`Handle`] takes another configuration, or hands the sockets to another process.
+//! 6. At the end ([`shutdown`]): no new connections, idle ones are closed, answers under way are finished, up to a deadline.
 
 mod accept;
 pub(crate) mod activity;
@@ -28,6 +29,7 @@ mod prologue;
 pub(crate) mod proxy_protocol;
 mod sandbox;
 pub(crate) mod shutdown;
+pub(crate) mod tls;
 mod worker;
 
 #[cfg(target_os = "linux")]
@@ -47,6 +49,7 @@ pub use handover::{HandoverError, Takeover};
 pub use listener::{InheritedSocket, Listener};
 pub use privileges::drop_privileges;
 pub use sandbox::{Sandbox, SandboxOutcome};
+pub use tls::{ClientCertificate, TlsSession};
 
 use crate::config::Config;
 use crate::routing::Gate;
@@ -81,8 +84,8 @@ impl Server {
     }
 
     /// Serves a router of your own, with the limits and the access log of a configuration. Its handlers find the client's address as
-    /// axum's `ConnectInfo<SocketAddr>`, and more in [`ConnectionInfo`], an extension of the request. With `trusted_proxies` in the
-    /// configuration, the client is whom they speak for.
+    /// axum's `ConnectInfo<SocketAddr>`, more in [`ConnectionInfo`], and what was agreed on over TLS as [`TlsSession`], all of them extensions
+    /// of the request. With `trusted_proxies` in the configuration, the client is whom they speak for.
     ///
     /// # Errors
     /// When the access log cannot be opened.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 
+use super::tls::TlsSession;
 use crate::header::forwarded::{Client, TrustedProxies};
 
 /// The other side, as the connection tells; what request fields say of it is another matter.
@@ -13,6 +14,8 @@ pub(crate) struct Peer {
     pub(crate) address: Option<SocketAddr>,
     /// A proxy opened the connection for somebody it could not name: the address is its own, but what the fields say is not.
     pub(crate) is_unknown: bool,
+    /// What was negotiated. None: the connection is plain.
+    pub(crate) tls: Option<TlsSession>,
 }
 
 impl Peer {
@@ -30,6 +33,11 @@ pub(crate) fn client(peer: &Peer, headers: &HeaderMap, trusted: &TrustedProxies)
         };
     }
     trusted.client(peer.address, headers)
+}
+
+/// Whether the client came by https, as whoever speaks for it says; else, whether the peer did.
+pub(crate) fn is_encrypted(peer: &Peer, client: Client) -> bool {
+    client.is_https.unwrap_or(peer.tls.is_some())
 }
 
 /// The address of [`client`].

@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::ServeError;
+use super::tls::Tls;
 use crate::config::Listen;
 use crate::header::networks::Networks;
 
@@ -11,28 +11,33 @@ use crate::header::networks::Networks;
 pub(super) struct Prologue {
     /// The header of the PROXY protocol is required, and taken from these.
     pub(super) proxy_protocol: Option<Networks>,
+    tls: Option<Tls>,
 }
 
 impl Prologue {
-    #[allow(
-        clippy::unnecessary_wraps,
-        reason = "there is more to come that can fail"
-    )]
-    pub(super) fn new(listen: &Listen) -> Result<Self, ServeError> {
-        Ok(Self {
+    pub(super) fn new(listen: &Listen) -> Self {
+        Self {
             proxy_protocol: listen.proxy_protocol.clone(),
-        })
+            tls: listen.tls.clone(),
+        }
     }
 
-    /// For the same address after its configuration was read again; connections that have begun keep this one.
-    #[allow(clippy::unused_self, reason = "what it holds may be kept")]
-    pub(super) fn renewed(&self, listen: &Listen) -> Result<Self, ServeError> {
-        Self::new(listen)
+    /// From now on connections begin so. Not before: what runs beside them is started here, and a thread that was started earlier would
+    /// be outside of the sandbox.
+    pub(super) fn begin(&self) {
+        if let Some(tls) = &self.tls {
+            tls.watch();
+        }
     }
 
     /// Whether HTTP begins with the first byte.
     pub(super) fn is_empty(&self) -> bool {
-        self.proxy_protocol.is_none()
+        self.proxy_protocol.is_none() && self.tls.is_none()
+    }
+
+    /// How TLS is spoken here; none: it is not.
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 }
 

@@ -11,7 +11,7 @@ mod fence;
 #[path = "sandbox/portable.rs"]
 mod fence;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -50,12 +50,17 @@ pub enum SandboxOutcome {
 }
 
 impl Sandbox {
-    /// What this configuration needs: docroots to be read, the folder of the access log to be written, those of unix sockets for
-    /// sockets.
+    /// What this configuration needs: docroots and the folders of certificates to be read, the folder of the access log to be written,
+    /// those of unix sockets for sockets.
     pub fn new(config: &Config) -> Self {
         let folder = |path: &Path| path.parent().map(Path::to_owned);
         let mut readable: Vec<PathBuf> = config.docroots().iter().map(Into::into).collect();
         readable.extend(ACCOUNTS.map(PathBuf::from));
+        // Renewal puts other files there. A link to one leads to a folder of its own.
+        for file in config.tls_files() {
+            readable.extend(folder(file));
+            readable.extend(fs::canonicalize(file).ok().and_then(|file| folder(&file)));
+        }
         let sockets = config
             .listen
             .iter()
@@ -83,7 +88,7 @@ impl Sandbox {
         self
     }
 
-    /// A further folder in which unix sockets may be made and removed.
+    /// A further folder in which unix sockets, and links to them, may be made and removed.
     #[must_use]
     pub fn sockets_in(mut self, folder: impl Into<PathBuf>) -> Self {
         self.sockets.push(folder.into());

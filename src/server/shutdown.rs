@@ -6,8 +6,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+
+/// How long a new connection may take for its first request once the server drains.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
 /// Begins the drain, and ends it. Dropping it cuts what is left.
 #[derive(Debug)]
@@ -56,6 +60,13 @@ impl Drop for Drain {
 impl Draining {
     pub(super) fn has_begun(&self) -> bool {
         self.0.has_reached(Stage::Draining)
+    }
+
+    /// Ready when a connection that has no request yet has waited for one long enough.
+    pub(super) async fn over_soon(self) {
+        self.clone().reached(Stage::Draining).await;
+        // It was accepted a moment ago, and its first request may be on the way.
+        let _ = tokio::time::timeout(FIRST_REQUEST, self.reached(Stage::Cut)).await;
     }
 
     /// This stage, once it is reached.

@@ -7,11 +7,13 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use daemun::{Config, Listener, Server};
+use axum::Extension;
+use daemun::{Config, ConnectionInfo, Listener, Server, TlsSession};
 use serde_json::Value;
 
 use crate::harness::{
-    Docroot, H2Client, H2Outcome, PATIENCE, TestServer, eventually, pattern, request,
+    Authority, Docroot, H2Client, H2Outcome, PATIENCE, TestServer, TlsClient, TlsServer,
+    eventually, pattern, request,
 };
 
 const V1: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n";
@@ -278,4 +280,38 @@ fn a_unix_listener_takes_it_from_whoever_may_open_it() {
         let (result, ()) = tokio::join!(serving, asking);
         result.unwrap();
     });
+}
+
+#[test]
+fn tls_comes_after_the_header() {
+    const CONFIG: &str = "[[listen]]\naddress = \"127.0.0.1:0\"\ntls = true\nproxy_protocol = true\nproxy_protocol_from = [\"127.0.0.1\"]\n[[certificate]]\ncert = \"$TLS/a.pem\"\nkey = \"$TLS/a.key\"\n[[site]]\ndocroot = \"$ROOT\"\n";
+    let authority = Authority::new();
+    let pair = authority.issue(&["a.example"]);
+    let server = TlsServer::start_whole(
+        CONFIG,
+        |folder| pair.write(folder, "a"),
+        |config| {
+            let tell = async |Extension(info): Extension<ConnectionInfo>,
+                              Extension(tls): Extension<TlsSession>| {
+                let name = tls.server_name().unwrap_or_default();
+                format!("{:?} {} {name}", info.client(), info.is_https())
+            };
+            Server::with_app(
+                config,
+                axum::Router::new().route("/", axum::routing::get(tell)),
+            )
+        },
+    );
+    let client = TlsClient::trusting(&authority);
+    let mut connected = client
+        .try_connect_after(V1, server.address(), "a.example")
+        .unwrap();
+    for _ in 0..2 {
+        connected
+            .get("/", &[])
+            .expect(200)
+            .expect_body("Some(192.0.2.1:56324) true a.example");
+    }
+    let without = client.try_connect(server.address(), "a.example");
+    assert!(without.is_err(), "without a header");
 }

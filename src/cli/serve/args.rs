@@ -11,6 +11,7 @@ use clap::{
 };
 use daemun::{AccessLog, Config, ConfigBuilder, ConfigError, ListenAddress, SymlinkPolicy};
 
+use super::self_signed::SelfSigned;
 use crate::cli::CONFIG_FILE;
 
 const CONTENT: &str = "Content";
@@ -66,9 +67,25 @@ pub(crate) struct ServeArgs {
         127.0.0.1:8080, [::1]:8080, unix:PATH; may be repeated [default: 127.0.0.1:8080]")]
     listen: Vec<ListenAddress>,
 
+    /// Speak TLS with the certificate (and its chain) in FILE, in PEM
+    #[arg(long, value_name = "FILE", help_heading = NETWORK, requires = "tls_key", value_hint = ValueHint::FilePath)]
+    tls_cert: Option<PathBuf>,
+
+    /// The private key of --tls-cert, in PEM
+    #[arg(long, value_name = "FILE", help_heading = NETWORK, requires = "tls_cert", value_hint = ValueHint::FilePath)]
+    tls_key: Option<PathBuf>,
+
+    /// Speak TLS with a certificate made here, for development: browsers will warn of it
+    #[arg(long, help_heading = NETWORK, conflicts_with_all = ["tls_cert", "tls_key", "config"])]
+    pub(super) tls_self_signed: bool,
+
     /// Serve with N threads [default: one for each core]
     #[arg(long, value_name = "N", help_heading = NETWORK)]
     workers: Option<NonZeroUsize>,
+
+    /// Read the configuration file again whenever it changes
+    #[arg(long, help_heading = CONTENT)]
+    pub(super) watch: bool,
 
     /// Open the browser
     #[arg(long, help_heading = NETWORK)]
@@ -101,6 +118,12 @@ impl Content {
             Self::Folder(_) => None,
         }
     }
+
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Folder(path) => path,
+        }
+    }
 }
 
 impl ServeArgs {
@@ -118,7 +141,12 @@ impl ServeArgs {
         }
     }
 
-    pub(super) fn configure(&self, content: &Content) -> Result<Config, ConfigError> {
+    /// `own` is the certificate of --tls-self-signed.
+    pub(super) fn configure(
+        &self,
+        content: &Content,
+        own: Option<&SelfSigned>,
+    ) -> Result<Config, ConfigError> {
         let mut builder = match content {
             Content::File(file) => Config::builder().file(file),
             Content::Folder(root) => Config::builder().docroot(root),
@@ -126,6 +154,12 @@ impl ServeArgs {
         builder = self.site_settings(builder);
         for address in &self.listen {
             builder = builder.listen(address.clone());
+        }
+        if let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            builder = builder.tls_certificate(cert, key);
+        }
+        if let Some(own) = own {
+            builder = builder.tls_certificate_pem(&own.pem, &own.pem);
         }
         if let Some(workers) = self.workers {
             builder = builder.workers(workers);

@@ -29,7 +29,7 @@ pub(super) fn hint(args: &ServeArgs) -> Option<String> {
         return Some(format!("to listen there: daemun -l {word}"));
     }
     let is_near = |verb: &&str| strsim::damerau_levenshtein(verb, word) <= 2;
-    let verb = ["serve", "check", "completions", "help"]
+    let verb = ["serve", "check", "reload", "upgrade", "completions", "help"]
         .into_iter()
         .find(is_near)?;
     Some(format!("for the command: daemun {verb}"))

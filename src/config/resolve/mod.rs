@@ -9,6 +9,7 @@ mod redirect;
 mod route;
 mod site;
 mod sockets;
+mod tls;
 
 use std::{
     num::NonZeroUsize,
@@ -25,7 +26,13 @@ use super::{
     file::{self, File, Number, Size, Text, Time},
     quantity,
 };
-use crate::{header::networks::Networks, server::listener::is_abstract};
+use crate::{
+    header::networks::Networks,
+    server::{listener::is_abstract, tls::Tls},
+};
+
+/// The port of `https` (RFC 9110 §4.2.2).
+const HTTPS: u16 = 443;
 
 /// More threads than any machine has cores: a slip of the finger.
 const MOST_WORKERS: i64 = 4096;
@@ -39,13 +46,18 @@ pub(super) fn resolve(
     let mut judge = Judge {
         base,
         problems: Vec::new(),
+        tls_port: None,
     };
     let trusted_proxies = judge.trusted_proxies(&file);
-    let listen = judge.listen(&file.listen, &trusted_proxies.networks);
+    let tls = judge.tls(&file);
+    let listen = judge.listen(&file.listen, &trusted_proxies.networks, tls.as_ref());
     let workers = file.workers.and_then(|written| judge.workers(&written));
     let cache = judge.cache(&file.cache);
     let limits = judge.limits(&file.limits);
     let log = judge.log(&file.log, unset_log);
+    judge.tls_port = (file.listen.iter().find(|listen| speaks_tls(listen)))
+        .map(|listen| port(listen.get_ref().address.get_ref()))
+        .or((!trusted_proxies.networks.is_empty()).then_some(HTTPS));
     let identity = judge.identity(file.user.as_ref(), file.group.as_ref());
     let sandbox = judge.sandbox(file.sandbox.as_ref(), &file.site);
     let sites = judge.sites(file.site);
@@ -70,6 +82,8 @@ pub(super) fn resolve(
 struct Judge<'a> {
     base: &'a Path,
     problems: Vec<Problem>,
+    /// Of the first listener with TLS; without one, of the trusted proxies, which may speak it.
+    tls_port: Option<u16>,
 }
 
 impl Judge<'_> {
@@ -77,6 +91,7 @@ impl Judge<'_> {
         &mut self,
         written: &[Spanned<file::Listen>],
         trusted_proxies: &Networks,
+        tls: Option<&Tls>,
     ) -> Vec<Listen> {
         let mut addresses: Vec<(Listen, Range<usize>)> = Vec::new();
         for listen in written {
@@ -101,7 +116,11 @@ impl Judge<'_> {
                     self.wrong(text, problem);
                 }
                 _ => {
-                    let listener = self.listener(address, listen.get_ref(), trusted_proxies);
+                    let tls = tls.filter(|_| speaks_tls(listen)).cloned();
+                    let listener = Listen {
+                        tls,
+                        ..self.listener(address, listen.get_ref(), trusted_proxies)
+                    };
                     addresses.push((listener, text.span()));
                 }
             }
@@ -207,6 +226,22 @@ impl Judge<'_> {
 
     fn wrong<W>(&mut self, written: &Spanned<W>, problem: Problem) {
         self.problems.push(problem.at(written.span()));
+    }
+}
+
+fn speaks_tls(listen: &Spanned<file::Listen>) -> bool {
+    listen
+        .get_ref()
+        .tls
+        .as_ref()
+        .is_some_and(|tls| *tls.get_ref())
+}
+
+/// The port that clients see, as far as it can be known; any free one is not.
+fn port(address: &str) -> u16 {
+    match ListenAddress::parse(address) {
+        Ok(ListenAddress::Tcp(tcp)) if tcp.port() != 0 => tcp.port(),
+        _ => HTTPS,
     }
 }
 

@@ -46,9 +46,8 @@ impl Judge<'_> {
         written: Option<&Text>,
         sites: &[Spanned<Site>],
     ) -> SandboxPolicy {
-        let Some(policy) = written
-            .and_then(|text| self.word(text, "setting of the sandbox", &SandboxPolicy::NAMES))
-        else {
+        let policy = self.word(written, "setting of the sandbox", &SandboxPolicy::NAMES);
+        let Some(policy) = policy else {
             return SandboxPolicy::default();
         };
         if policy != SandboxPolicy::Off {
@@ -72,10 +71,11 @@ impl Judge<'_> {
     /// One of a few words.
     pub(super) fn word<T: Copy>(
         &mut self,
-        written: &Text,
+        written: Option<&Text>,
         what: &str,
         words: &[(&str, T)],
     ) -> Option<T> {
+        let written = written?;
         let found = words.iter().find(|(word, _)| word == written.get_ref());
         let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         let known = found.map(|(_, value)| *value);

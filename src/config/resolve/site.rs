@@ -112,6 +112,8 @@ impl Judge<'_> {
             headers: self.site_fields(&site.headers),
             error_pages,
             cors: site.cors.as_ref().and_then(|origins| self.cors(origins)),
+            hsts: self.hsts(site),
+            https_redirect: self.https_redirect(site),
             files,
         }
     }

@@ -20,10 +20,11 @@ impl Judge<'_> {
             ("x-forwarded-for", ForwardedField::XForwardedFor),
             ("forwarded", ForwardedField::Forwarded),
         ];
-        let field = file
-            .client_address_from
-            .as_ref()
-            .and_then(|written| self.word(written, "field that names the client", &FIELDS));
+        let field = self.word(
+            file.client_address_from.as_ref(),
+            "field that names the client",
+            &FIELDS,
+        );
         let networks = self.networks(file.trusted_proxies.as_deref().unwrap_or_default());
         if let (Some(written), Some(_), None) =
             (&file.client_address_from, field, &file.trusted_proxies)
@@ -41,7 +42,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Everything of a listener but its address.
+    /// A listener, as far as it has nothing to do with TLS.
     pub(super) fn listener(
         &mut self,
         address: ListenAddress,
@@ -50,6 +51,7 @@ impl Judge<'_> {
     ) -> Listen {
         Listen {
             proxy_protocol: self.proxy_protocol(&address, written, trusted_proxies),
+            tls: None,
             access: self.access(&address, written),
             address,
         }

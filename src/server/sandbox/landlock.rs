@@ -48,7 +48,9 @@ pub(super) fn put_up(sandbox: &Sandbox, is_required: bool) -> Result<bool, Serve
         rules = allow(rules, folder, AccessFs::WriteFile | AccessFs::MakeReg)?;
     }
     for folder in &sandbox.sockets {
-        rules = allow(rules, folder, AccessFs::MakeSock | AccessFs::RemoveFile)?;
+        let access = AccessFs::MakeSock | AccessFs::MakeSym;
+        let access = access | AccessFs::RemoveFile | AccessFs::ReadDir;
+        rules = allow(rules, folder, access)?;
     }
     let status = rules.restrict_self().map_err(failed)?;
     Ok(status.ruleset != RulesetStatus::NotEnforced)

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
 use bytes::Bytes;
+use daemun::Interim;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
@@ -95,6 +96,7 @@ pub(crate) fn app(journal: &Journal) -> Router {
             "/bytes",
             any(|body: Bytes| async move { body.len().to_string() }),
         )
+        .route("/hints", any(hints))
         .route(
             "/early",
             any(|| async { (StatusCode::UNAUTHORIZED, "first say who you are") }),
@@ -185,6 +187,30 @@ async fn report(
         trailers.join(",")
     )
     .into_response()
+}
+
+/// Two interim answers, one that is not the handler's to send, one with fields that no interim answer has, and the final one.
+async fn hints(interim: Option<Extension<Interim>>, body: Bytes) -> Response {
+    if let Some(Extension(interim)) = interim {
+        let link = |value| {
+            let mut fields = HeaderMap::new();
+            fields.insert(http::header::LINK, HeaderValue::from_static(value));
+            fields
+        };
+        interim.send(StatusCode::EARLY_HINTS, &link("</a.css>; rel=preload"));
+        interim.send(StatusCode::CONTINUE, &HeaderMap::new());
+        interim.send(StatusCode::SWITCHING_PROTOCOLS, &HeaderMap::new());
+        interim.send(StatusCode::OK, &HeaderMap::new());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let mut second = link("</b.css>; rel=preload");
+        second.insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("5"));
+        second.insert(
+            http::header::TRANSFER_ENCODING,
+            HeaderValue::from_static("chunked"),
+        );
+        interim.send(StatusCode::EARLY_HINTS, &second);
+    }
+    format!("after hints, {}", body.len()).into_response()
 }
 
 /// Waits before it reads.

@@ -15,6 +15,8 @@ const LARGEST_BODY: usize = 96 << 20;
 
 pub(crate) struct Client {
     stream: TcpStream,
+    /// None: plain.
+    tls: Option<Box<rustls::ClientConnection>>,
     /// Bytes received and not yet taken.
     buffer: Vec<u8>,
     sending_failed: bool,
@@ -32,9 +34,27 @@ impl Client {
         stream.set_nodelay(true).unwrap();
         Self {
             stream,
+            tls: None,
             buffer: Vec::new(),
             sending_failed: false,
         }
+    }
+
+    /// Over TLS, once its handshake is finished. An end that the server does not announce (`close_notify`) is an error from then on.
+    pub(crate) fn over_tls(
+        stream: TcpStream,
+        mut tls: rustls::ClientConnection,
+    ) -> Result<Self, std::io::Error> {
+        let mut this = Self::over(stream);
+        while tls.is_handshaking() {
+            tls.complete_io(&mut this.stream)?;
+        }
+        this.tls = Some(Box::new(tls));
+        Ok(this)
+    }
+
+    pub(crate) fn tls(&self) -> &rustls::ClientConnection {
+        self.tls.as_ref().expect("a connection over TLS")
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
@@ -43,7 +63,13 @@ impl Client {
 
     /// Sends bytes as they stand. A server may answer and close before it has read them all: that shows when the answer is read.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        match self.stream.write_all(bytes.as_ref()) {
+        let sent = match &mut self.tls {
+            None => self.stream.write_all(bytes.as_ref()),
+            Some(tls) => {
+                rustls::Stream::new(tls.as_mut(), &mut self.stream).write_all(bytes.as_ref())
+            }
+        };
+        match sent {
             Ok(()) => {}
             Err(error) if is_disconnect(&error) => self.sending_failed = true,
             Err(error) => panic!("sending: {error}"),
@@ -70,6 +96,10 @@ impl Client {
 
     /// Says that nothing more will be sent.
     pub(crate) fn shut_write(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            tls.write_tls(&mut self.stream).ok();
+        }
         self.stream.shutdown(Shutdown::Write).ok();
     }
 
@@ -277,7 +307,11 @@ impl Client {
     /// Reads once: 0 is the end, orderly or not.
     fn fill(&mut self) -> Result<usize, String> {
         let mut piece = [0; 16 << 10];
-        match self.stream.read(&mut piece) {
+        let read = match &mut self.tls {
+            None => self.stream.read(&mut piece),
+            Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.stream).read(&mut piece),
+        };
+        match read {
             Ok(read) => {
                 self.buffer.extend_from_slice(&piece[..read]);
                 Ok(read)

@@ -10,6 +10,7 @@ mod multipart;
 mod program;
 mod response;
 mod server;
+mod tls;
 
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,7 @@ pub(crate) use multipart::parts;
 pub(crate) use program::Program;
 pub(crate) use response::Response;
 pub(crate) use server::{TestServer, request};
+pub(crate) use tls::{Authority, Pair, TlsClient, TlsServer};
 
 /// Asks again and again until `holds` says yes; false when [`PATIENCE`] has run out.
 pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {

@@ -173,6 +173,15 @@ impl Activity {
         }
     }
 
+    /// A request was read and answered in one go, by then.
+    pub(crate) fn has_answered(&self, bytes: u64, at: Instant) {
+        self.written.fetch_add(bytes, Ordering::Relaxed);
+        self.phase.store(Phase::Idle as u8, Ordering::Relaxed);
+        let since = at.saturating_duration_since(self.opened).as_millis();
+        let since = u64::try_from(since).unwrap_or(UNKNOWN - 1);
+        self.since.store(since, Ordering::Relaxed);
+    }
+
     /// Nothing is under way, whatever was read.
     pub(crate) fn rest(&self) {
         self.enter(Phase::Idle);

@@ -63,6 +63,11 @@ impl<A: Answer> Shared<A> {
         draining: Draining,
         permit: Permit,
     ) {
+        let most = self.generation().limits.connections_per_client;
+        let Some(permit) = permit.of_client(peer.ip(), most) else {
+            tracing::debug!(client = ?peer.address, "connection refused: its client has too many");
+            return;
+        };
         let activity = Activity::new(permit);
         let mut connection = http1::Connection::new(&self, stream, &peer, &activity, draining);
         match connection.serve().await {

@@ -140,6 +140,17 @@ impl Cache {
             .unwrap_or_else(|error| Found::from_error(&error))
     }
 
+    /// The file, when it is held and still the one on the disk.
+    pub(crate) fn held(&self, docroot: &Docroot, path: &str) -> Option<Arc<Representation>> {
+        let docroot_id = docroot.id();
+        let held = self.shards.get(&KeyRef {
+            docroot: docroot_id,
+            path,
+        })?;
+        held.is_current(docroot, self.config.revalidate)
+            .then_some(held)
+    }
+
     /// Reads the file anew at the next request for it.
     pub(crate) fn forget(&self, docroot: &Docroot, path: &str) {
         self.shards.remove(&KeyRef {

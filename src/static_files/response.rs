@@ -10,13 +10,14 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use super::body::{Body, Part as BodyPart};
 use super::listing;
 use super::outcome::{self, Outcome, Part, Refusal, Selected};
-use super::representation::{Content, Ready, ReadyMade};
+use super::representation::{Content, Ready, ReadyMade, Representation};
 use crate::header::accept;
 use crate::header::accept_encoding::ContentCoding;
 use crate::header::entity_tag::EntityTag;
 use crate::header::field_lines;
 use crate::header::multipart::{self, Boundary, Multipart};
 use crate::header::range::{self, ByteRange};
+use crate::http1;
 use crate::transform::cache_policy::{IMMUTABLE, NO_CACHE, NO_STORE};
 use crate::transform::error_body;
 
@@ -162,6 +163,28 @@ fn from_ready(
         response.headers_mut().insert(CACHE_CONTROL, cache_control);
     }
     response
+}
+
+/// The whole file from memory, with the fields of the last such answer; the same as [`respond`] would make of it.
+pub(crate) fn ready(
+    file: &Representation,
+    negotiable: bool,
+    rule: Option<&HeaderValue>,
+) -> Option<http1::Ready> {
+    let (Content::Memory(body), Some(ready)) = (&file.content, file.answer.get()) else {
+        return None;
+    };
+    let cache_control = match rule {
+        Some(rule) => rule,
+        None if file.fingerprinted => &IMMUTABLE,
+        None => &NO_CACHE,
+    };
+    (ready.negotiable == negotiable && ready.cache_control == *cache_control).then(|| {
+        http1::Ready {
+            lines: ready.lines.clone(),
+            body: body.clone(),
+        }
+    })
 }
 
 fn keep(ready: &ReadyMade, selected: &Selected, fields: &HeaderMap) {

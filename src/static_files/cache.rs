@@ -239,3 +239,30 @@ impl Equivalent<Key> for KeyRef<'_> {
         self.docroot == key.docroot && *self.path == *key.path
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ways_of_serving_keep_their_numbers_as_long_as_they_are_in_use() {
+        let cache = Cache::new(&CacheConfig::default());
+        let way = |docroot: &str, hidden| Settings {
+            docroot: docroot.into(),
+            hidden,
+            ..Settings::default()
+        };
+        let (one, two) = (way("/one", false), way("/two", false));
+        let (first, second) = (cache.number(&one), cache.number(&two));
+        assert_ne!(first, second);
+        assert_ne!(cache.number(&way("/one", true)), first, "another policy");
+        cache.forget_all_but(&[&one]);
+        assert_eq!(cache.number(&one), first, "as before");
+        assert_ne!(cache.number(&two), second, "never again");
+        assert!(cache.is_for(&CacheConfig::default()));
+        assert!(!cache.is_for(&CacheConfig {
+            memory: 1 << 20,
+            ..CacheConfig::default()
+        }));
+    }
+}

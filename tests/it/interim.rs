@@ -52,6 +52,16 @@ fn pipelined_requests_get_their_own() {
 }
 
 #[test]
+fn http_1_0_gets_none() {
+    let (server, _) = TestServer::app("");
+    let text = "GET /hints HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    server
+        .exchange(text)
+        .expect(200)
+        .expect_body("after hints, 0");
+}
+
+#[test]
 fn http_2_gets_the_answer_all_the_same() {
     let (server, _) = TestServer::app("");
     let outcome = H2Client::over(server.connect()).get("/hints");

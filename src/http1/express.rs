@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -58,62 +58,57 @@ thread_local! {
 }
 
 impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
-    /// Sends all that the socket takes at once; `Some` when there is more.
-    pub(super) async fn send_ready(
+    /// Sends all that the socket takes at once; `Some` when there is more. Not a future, which the idle connection would have to keep room for.
+    pub(super) fn send_ready(
         &mut self,
         ready: Ready,
-        log: Option<Box<Exchange>>,
+        mut log: Option<Box<Exchange>>,
     ) -> io::Result<Option<Box<Unsent>>> {
-        let mut ready = Some((ready, log));
-        poll_fn(|context| {
-            let Some((Ready { lines, mut body }, mut log)) = ready.take() else {
-                return Poll::Ready(Ok(None));
-            };
-            if let Some(log) = &mut log {
-                log.answered_with(StatusCode::OK);
-            }
-            let length = body.len() as u64;
-            let mut head = SPARE.take();
-            head.clear();
-            let now = response::write_ready(&mut head, &lines);
-            if body.len() <= JOINED {
-                head.extend_from_slice(&body);
-                body = Bytes::new();
-            }
-            let before = self.wire.written;
-            let (mut sent_head, mut blocked) = (0, false);
-            while !(blocked || sent_head == head.len() && body.is_empty()) {
-                match self
-                    .wire
-                    .poll_write(context, [&head[sent_head..], &body, &[]])?
-                {
-                    Poll::Ready(written) => {
-                        let of_head = written.min(head.len() - sent_head);
-                        sent_head += of_head;
-                        let _ = body.split_to(written - of_head);
-                    }
-                    Poll::Pending => blocked = true,
+        // Whoever sends the rest is woken.
+        let mut context = Context::from_waker(Waker::noop());
+        let Ready { lines, mut body } = ready;
+        let length = body.len() as u64;
+        if let Some(log) = &mut log {
+            log.answered_with(StatusCode::OK);
+        }
+        let mut head = SPARE.take();
+        head.clear();
+        let now = response::write_ready(&mut head, &lines);
+        if body.len() <= JOINED {
+            head.extend_from_slice(&body);
+            body = Bytes::new();
+        }
+        let before = self.wire.written;
+        let (mut sent, mut is_blocked) = (0, false);
+        while !(is_blocked || sent == head.len() && body.is_empty()) {
+            match self
+                .wire
+                .poll_write(&mut context, [&head[sent..], &body, &[]])?
+            {
+                Poll::Ready(written) => {
+                    let of_head = written.min(head.len() - sent);
+                    sent += of_head;
+                    let _ = body.split_to(written - of_head);
                 }
+                Poll::Pending => is_blocked = true,
             }
-            blocked |= self.wire.poll_flush(context)?.is_pending();
-            self.activity.has_answered(self.wire.written - before, now);
-            if blocked {
-                head.drain(..sent_head);
-                let rest = Unsent {
-                    head,
-                    body,
-                    length,
-                    log,
-                };
-                return Poll::Ready(Ok(Some(Box::new(rest))));
-            }
-            SPARE.set(head);
-            if let Some(mut log) = log {
-                log.end(length, End::Whole);
-            }
-            Poll::Ready(Ok(None))
-        })
-        .await
+        }
+        is_blocked |= self.wire.poll_flush(&mut context)?.is_pending();
+        self.activity.has_answered(self.wire.written - before, now);
+        if is_blocked {
+            head.drain(..sent);
+            return Ok(Some(Box::new(Unsent {
+                head,
+                body,
+                length,
+                log,
+            })));
+        }
+        SPARE.set(head);
+        if let Some(mut log) = log {
+            log.end(length, End::Whole);
+        }
+        Ok(None)
     }
 
     /// Sends the rest to a client that takes its time.

@@ -105,8 +105,8 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         }
     }
 
-    pub(crate) fn into_parts(self) -> (S, Draining) {
-        (self.wire.stream, self.deadline.into_draining())
+    pub(crate) fn into_draining(self) -> Draining {
+        self.deadline.into_draining()
     }
 
     /// Tells the client that nothing follows, as far as it takes it now: to TLS, an end without words may be one that somebody forced.
@@ -125,7 +125,7 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
             // Boxed: a connection is idle most of its life, and small then.
             let after = match self.next_head().await? {
                 Next::Ready(ready, log) => {
-                    if let Some(rest) = self.send_ready(ready, log).await? {
+                    if let Some(rest) = self.send_ready(ready, log)? {
                         Box::pin(self.send_rest(rest)).await?;
                     }
                     After::Next
@@ -155,8 +155,11 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
                 self.wire.received = BytesMut::new();
             } else {
                 self.activity.has_read();
-                // RFC 9113 §3.4: no request begins so, and only the first bytes of a connection can.
-                if self.wire.written == 0 && self.wire.received.starts_with(b"PRI ") {
+                // RFC 9113 §3.4: no request begins so, and only the first bytes of a connection can; not when it was agreed otherwise.
+                if self.wire.written == 0
+                    && self.wire.received.starts_with(b"PRI ")
+                    && self.peer.agreed_on().is_none()
+                {
                     return Ok(Next::Handed);
                 }
                 self.shared.refresh(&mut self.generation);

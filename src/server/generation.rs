@@ -21,7 +21,9 @@ pub(crate) struct Generation<A> {
     pub(crate) app: A,
     pub(crate) limits: Limits,
     pub(crate) log: Option<AccessRecorder>,
+    /// Either version, as the first bytes say.
     pub(super) protocol: auto::Builder<TokioExecutor>,
+    pub(super) http2: auto::Builder<TokioExecutor>,
     version: AtomicU64,
 }
 
@@ -39,6 +41,7 @@ impl<A: Answer> Generation<A> {
             app,
             limits,
             log,
+            http2: protocol.clone().http2_only(),
             protocol,
             version: AtomicU64::new(0),
         })

@@ -27,6 +27,7 @@ mod plan;
 mod prologue;
 pub(crate) mod shutdown;
 pub(crate) mod tls;
+mod watched;
 mod worker;
 
 use std::future::Future;

@@ -17,4 +17,9 @@ impl Peer {
     pub(crate) fn ip(&self) -> Option<IpAddr> {
         self.address.map(|address| address.ip())
     }
+
+    /// The protocol that the TLS handshake ended with (ALPN).
+    pub(crate) fn agreed_on(&self) -> Option<&'static str> {
+        self.tls.as_ref()?.protocol()
+    }
 }

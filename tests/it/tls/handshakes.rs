@@ -89,6 +89,22 @@ fn http_2_is_agreed_on_and_spoken() {
 }
 
 #[test]
+fn what_was_agreed_on_is_spoken_and_nothing_else() {
+    // RFC 9113 §3.4: not HTTP/1.1 where HTTP/2 was agreed on, and the other way round.
+    let (server, authority) = serve("");
+    let answer = |protocol, sent: &str| {
+        let client = TlsClient::trusting(&authority).speaking(&[protocol]);
+        let mut client = client.connect(server.address(), "a.example");
+        client.send(sent);
+        client.read_to_end()
+    };
+    let got = answer("h2", "GET /t.bin HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    assert!(!got.starts_with(b"HTTP/1.1"), "{}", got.escape_ascii());
+    let got = answer("http/1.1", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    assert!(got.starts_with(b"HTTP/1.1 505 "), "{}", got.escape_ascii());
+}
+
+#[test]
 fn a_client_that_wants_another_protocol_is_refused() {
     let (server, authority) = serve("");
     let client = TlsClient::trusting(&authority).speaking(&["smtp"]);

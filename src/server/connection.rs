@@ -131,7 +131,7 @@ impl<A: Answer> Shared<A> {
             let connection = generation.http2.serve_connection(io, service);
             drive(
                 pin!(connection),
-                |connection| connection.graceful_shutdown(),
+                hyper_util::server::conn::auto::Connection::graceful_shutdown,
                 (activity, deadline, limits),
             )
             .await;
@@ -141,7 +141,7 @@ impl<A: Answer> Shared<A> {
                 .serve_connection_with_upgrades(io, service);
             drive(
                 pin!(connection),
-                |connection| connection.graceful_shutdown(),
+                hyper_util::server::conn::auto::UpgradeableConnection::graceful_shutdown,
                 (activity, deadline, limits),
             )
             .await;

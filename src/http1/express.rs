@@ -16,10 +16,12 @@ use super::server::Connection;
 use crate::observe::access_log::{End, Exchange};
 use crate::server::app::Answer;
 
-/// A 200 answer as it is sent, but for its date.
+/// An answer as it is sent, but for its date.
 #[derive(Clone, Debug)]
 pub(crate) struct Ready {
-    /// Field lines, the length among them.
+    /// 200, or 304 without a body.
+    pub(crate) status: StatusCode,
+    /// Field lines, with the length of a body.
     pub(crate) lines: Bytes,
     pub(crate) body: Bytes,
 }
@@ -66,14 +68,18 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
     ) -> io::Result<Option<Box<Unsent>>> {
         // Whoever sends the rest is woken.
         let mut context = Context::from_waker(Waker::noop());
-        let Ready { lines, mut body } = ready;
+        let Ready {
+            status,
+            lines,
+            mut body,
+        } = ready;
         let length = body.len() as u64;
         if let Some(log) = &mut log {
-            log.answered_with(StatusCode::OK);
+            log.answered_with(status);
         }
         let mut head = SPARE.take();
         head.clear();
-        let now = response::write_ready(&mut head, &lines);
+        let now = response::write_ready(&mut head, status, &lines);
         if body.len() <= JOINED {
             head.extend_from_slice(&body);
             body = Bytes::new();

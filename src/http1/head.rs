@@ -41,6 +41,8 @@ pub(crate) struct PlainGet<'h> {
     pub(crate) path: &'h str,
     /// Whether codings are named that the answer may have.
     pub(crate) names_codings: bool,
+    /// What the client holds already; with it, no time counts (RFC 9110 §13.2.2).
+    pub(crate) if_none_match: Option<&'h [u8]>,
 }
 
 impl<'h> PlainGet<'h> {
@@ -50,19 +52,23 @@ impl<'h> PlainGet<'h> {
         }
         let path = plain_path(request.path?)?;
         let (mut host, mut names_codings) = (None, false);
+        let (mut if_none_match, mut names_time) = (None, false);
         for field in &*request.headers {
             match Weight::of(field.name) {
                 Weight::None => {}
                 Weight::Host if host.is_none() => host = Some(plain_host(field.value)?),
                 Weight::Codings => names_codings = true,
+                Weight::Held if if_none_match.is_none() => if_none_match = Some(field.value),
+                Weight::Time => names_time = true,
                 Weight::Connection if field.value.eq_ignore_ascii_case(b"keep-alive") => {}
                 _ => return None,
             }
         }
-        Some(Self {
+        (if_none_match.is_some() || !names_time).then_some(Self {
             host: host?,
             path,
             names_codings,
+            if_none_match,
         })
     }
 }
@@ -73,6 +79,8 @@ enum Weight {
     None,
     Host,
     Codings,
+    Held,
+    Time,
     Connection,
     /// It changes the answer, or would have to be looked at more closely.
     Some,
@@ -90,13 +98,11 @@ impl Weight {
             7 => (is("upgrade") || is("trailer"), Self::Some),
             8 => (is("if-match") || is("if-range"), Self::Some),
             10 => (is("connection"), Self::Connection),
-            13 => (is("if-none-match"), Self::Some),
+            13 => (is("if-none-match"), Self::Held),
             14 => (is("content-length"), Self::Some),
             15 => (is("accept-encoding"), Self::Codings),
-            17 => (
-                is("if-modified-since") || is("transfer-encoding"),
-                Self::Some,
-            ),
+            17 if is("if-modified-since") => (true, Self::Time),
+            17 => (is("transfer-encoding"), Self::Some),
             19 => (is("if-unmodified-since"), Self::Some),
             _ => (false, Self::None),
         };
@@ -580,7 +586,6 @@ mod tests {
             "Range",
             "If-Range",
             "If-Match",
-            "If-None-Match",
             "If-Modified-Since",
             "If-Unmodified-Since",
             "Expect",
@@ -598,6 +603,12 @@ mod tests {
         assert_eq!(plain(&head("Content-Length: 0")), None);
         assert_eq!(plain(&head("Transfer-Encoding: chunked")), None);
         assert_eq!(plain(&head("Connection: close")), None);
+        assert_eq!(
+            plain(&head("If-None-Match: \"a\"\r\nIf-None-Match: \"b\"")),
+            None
+        );
+        assert!(plain(&head("If-None-Match: \"a\"")).is_some());
+        assert!(plain(&head("If-Modified-Since: x\r\nIf-None-Match: \"a\"")).is_some());
         assert_eq!(plain(&head("Connection: keep-alive, upgrade")), None);
     }
 }

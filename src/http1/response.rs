@@ -83,9 +83,9 @@ pub(super) fn write_head(
     });
 }
 
-/// Writes the head of a 200 answer whose fields are all written already, but for the date; tells when that was.
-pub(super) fn write_ready(out: &mut Vec<u8>, lines: &[u8]) -> Instant {
-    out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+/// Writes the head of an answer whose fields are all written already, but for the date; tells when that was.
+pub(super) fn write_ready(out: &mut Vec<u8>, status: StatusCode, lines: &[u8]) -> Instant {
+    write_status_line(out, status);
     out.extend_from_slice(lines);
     let now = clock::write_date(out);
     out.extend_from_slice(b"\r\n");

@@ -109,7 +109,7 @@ impl Files {
         if !has_no_sidecars {
             return None;
         }
-        response::ready(&file, negotiable, cache_control)
+        response::ready(&file, negotiable, cache_control, request.if_none_match)
     }
 
     /// Steps 1 to 7.

@@ -165,14 +165,26 @@ fn from_ready(
     response
 }
 
-/// The whole file from memory, with the fields of the last such answer; the same as [`respond`] would make of it.
+/// The whole file from memory, or that the client holds it already, with the fields of the last such answer; the same as [`respond`] would
+/// make of it.
 pub(crate) fn ready(
     file: &Representation,
     negotiable: bool,
     rule: Option<&HeaderValue>,
+    if_none_match: Option<&[u8]>,
 ) -> Option<http1::Ready> {
-    let (Content::Memory(body), Some(ready)) = (&file.content, file.answer.get()) else {
+    let Content::Memory(body) = &file.content else {
         return None;
+    };
+    let (status, ready, body) = match if_none_match {
+        None => (StatusCode::OK, file.answer.get()?, body.clone()),
+        // A list, a weak tag, or another one takes more than a comparison.
+        Some(held) if held == file.entity_tag().as_value() => (
+            StatusCode::NOT_MODIFIED,
+            file.not_modified.get()?,
+            bytes::Bytes::new(),
+        ),
+        Some(_) => return None,
     };
     let cache_control = match rule {
         Some(rule) => rule,
@@ -181,8 +193,9 @@ pub(crate) fn ready(
     };
     (ready.negotiable == negotiable && ready.cache_control == *cache_control).then(|| {
         http1::Ready {
+            status,
             lines: ready.lines.clone(),
-            body: body.clone(),
+            body,
         }
     })
 }

@@ -135,8 +135,13 @@ fn plain_host(value: &[u8]) -> Option<&str> {
     let is_plain = name.first().is_some_and(u8::is_ascii_alphanumeric)
         && name.last().is_some_and(u8::is_ascii_alphanumeric)
         && name.iter().all(is_name);
-    // Up to four digits without a zero in front: no more than any port, and none.
-    let is_port = |port: &[u8]| matches!(port, [b'1'..=b'9', rest @ ..] if rest.len() < 4 && rest.iter().all(u8::is_ascii_digit));
+    let is_port = |port: &[u8]| {
+        let digits = port.iter().try_fold(0_u16, |number, digit| {
+            let digit = digit.is_ascii_digit().then(|| u16::from(digit - b'0'))?;
+            number.checked_mul(10)?.checked_add(digit)
+        });
+        digits.is_some_and(|number| number > 0)
+    };
     (is_plain && port.is_none_or(is_port))
         .then(|| str::from_utf8(name).ok())
         .flatten()
@@ -551,7 +556,7 @@ mod tests {
         ] {
             assert_eq!(
                 plain(&format!(
-                    "GET /a/b-c_d.~e?x=1&y HTTP/1.1\r\nHost: a.b-c:8080{fields}"
+                    "GET /a/b-c_d.~e?x=1&y HTTP/1.1\r\nHost: a.b-c:65535{fields}"
                 )),
                 Some(("a.b-c".into(), "/a/b-c_d.~e".into(), names_codings)),
                 "{fields:?}"

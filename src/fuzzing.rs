@@ -12,9 +12,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::header::accept_encoding::{CodingSet, ContentCoding, negotiate};
 use crate::header::entity_tag::{EntityTag, EntityTagList};
 use crate::header::forwarded::{ForwardedField, TrustedProxies};
+use crate::header::framing::RequestBody;
 use crate::header::host::Host;
 use crate::header::range::{ByteRange, RangeSet, resolve};
-use crate::http1::head::{self, HeadLimits};
+use crate::http1::head::{self, HeadLimits, Taken};
 use crate::server::proxy_protocol::parse::{self as proxy_protocol, LONGEST, Parsed};
 use crate::static_files::path::RelativePath;
 
@@ -76,8 +77,22 @@ pub fn head(input: &[u8]) {
         return;
     };
     let verdict = |received: &mut BytesMut| {
-        head::take(received, limits).map(|head| {
-            head.map(|head| {
+        let mut plain = None;
+        let taken = head::take(received, limits, false, |request| {
+            plain = Some((request.host.to_owned(), request.path.to_owned()));
+            None::<()>
+        });
+        taken.map(|head| {
+            head.map(|taken| {
+                let Taken::Head(head) = taken else {
+                    panic!("nothing was ready");
+                };
+                if let Some((host, path)) = &plain {
+                    let said = head.parts.headers["host"].as_bytes();
+                    let said = Host::parse(said).expect("a plain request has a sound host");
+                    assert_eq!((said.name(), head.parts.uri.path()), (&**host, &**path));
+                    assert!(head.keeps_alive && head.body == RequestBody::None);
+                }
                 assert!(head.parts.headers.len() <= limits.count, "too many fields");
                 let fields: Vec<_> = head.parts.headers.into_iter().collect();
                 (head.parts.method, head.parts.uri, fields, head.body)

@@ -571,3 +571,60 @@ fn a_drain_that_takes_too_long_is_told_and_exits_with_1() {
     server.wait_for("the drain took too long: 3 connections were cut");
     assert_eq!(server.end().code(), Some(1));
 }
+
+// Heavy
+
+#[test]
+#[ignore = "heavy: a thousand connections and their threads"]
+fn a_thousand_downloads_survive_ten_reloads() {
+    const LENGTH: u64 = 8 << 20;
+    let site = Site::new("");
+    for name in ["one", "two"] {
+        let large = fs::File::create(site.path().join(name).join("large.bin")).expect("a file");
+        large.set_len(LENGTH).expect("a sparse file");
+    }
+    let mut server = site.start(&[]);
+    let (begun, begins) = std::sync::mpsc::channel();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let download = |_| {
+        let (address, begun, is_over) = (site.address, begun.clone(), Arc::clone(&is_over));
+        thread::spawn(move || {
+            let mut stream = TcpStream::connect(address).expect("a connection");
+            stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+            stream
+                .write_all(
+                    b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+                )
+                .expect("a request");
+            let mut piece = vec![0; 64 << 10];
+            let mut received = stream.read(&mut piece).expect("the answer begins") as u64;
+            begun.send(()).expect("the test waits");
+            // Slowly, as long as the server reloads.
+            while !is_over.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(200));
+                received += stream.read(&mut piece).expect("more") as u64;
+            }
+            loop {
+                match stream.read(&mut piece).expect("more") as u64 {
+                    0 => return received,
+                    more => received += more,
+                }
+            }
+        })
+    };
+    let downloads: Vec<_> = (0..1000).map(download).collect();
+    for _ in 0..downloads.len() {
+        begins.recv_timeout(PATIENCE).expect("all begin");
+    }
+    for round in 0..10 {
+        site.configure(if round % 2 == 0 { "two" } else { "one" }, "");
+        assert_eq!(site.run(&["reload"]).0, 0);
+    }
+    is_over.store(true, Ordering::Relaxed);
+    for download in downloads {
+        let received = download.join().expect("it ends");
+        assert!(received > LENGTH && received < LENGTH + 1024, "{received}");
+    }
+    server.signal(Signal::TERM);
+    assert_eq!(server.end().code(), Some(0));
+}

@@ -16,6 +16,7 @@ mod upgrade;
 mod watch;
 
 use std::{
+    convert::Infallible,
     error::Error,
     future::Future,
     io,
@@ -179,16 +180,12 @@ async fn serve(
         Left::Replaced => {}
     }
     stop.notify_one();
-    // Told only when there is something to wait for.
-    let told = tell_of_drain(args.quiet);
-    tokio::pin!(told);
-    loop {
-        tokio::select! {
-            ended = &mut serving => return Ok(ended.map(|()| ExitCode::SUCCESS)?),
-            signal = signals.next_stop() => return Ok(signal.exit_code()),
-            () = &mut told => {}
-            never = &mut alive => match never {},
-        }
+    tokio::select! {
+        ended = serving => Ok(ended.map(|()| ExitCode::SUCCESS)?),
+        signal = signals.next_stop() => Ok(signal.exit_code()),
+        // Told only when there is something to wait for.
+        never = tell_of_drain(args.quiet) => match never {},
+        never = alive => match never {},
     }
 }
 
@@ -298,12 +295,12 @@ fn open_control(content: &Content) -> Option<Control> {
         .ok()
 }
 
-async fn tell_of_drain(quiet: bool) {
+async fn tell_of_drain(quiet: bool) -> Infallible {
     tokio::time::sleep(DRAIN_IS_LONG).await;
     if !quiet {
         say("waiting for open responses to end; Ctrl+C once more stops at once");
     }
-    std::future::pending::<()>().await;
+    std::future::pending().await
 }
 
 /// A browser that does not open is no reason not to serve.

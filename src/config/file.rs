@@ -27,8 +27,7 @@ pub(crate) struct File {
     /// Proxies whose word is taken for who the client is: addresses and networks (`"192.0.2.1"`, `"10.0.0.0/8"`, `"fd00::/8"`),
     /// `"private"` (`10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16`, `fd00::/8`, `127.0.0.0/8`, `::1`), `"unix"` (whoever may open a Unix socket
     /// that the server listens on). When one of them asks, the client is the rightmost address in `X-Forwarded-For`, or in `Forwarded`
-    /// (RFC 7239), that is not trusted itself; an entry that cannot be read ends the search. What others send in these fields is not
-    /// believed.
+    /// (RFC 7239), that is not trusted itself; an entry that cannot be read ends the search. Nobody else is believed.
     /// Default: none; the client is whoever opened the connection.
     pub(crate) trusted_proxies: Option<Vec<Text>>,
     /// The field in which trusted proxies name the client: `"x-forwarded-for"` (with the scheme in `X-Forwarded-Proto`) or
@@ -42,11 +41,10 @@ pub(crate) struct File {
     /// The group, by name or number, that goes with `user`. The user's other groups are taken on too.
     /// Default: the user's own.
     pub(crate) group: Option<Text>,
-    /// Whether the kernel (Landlock, Linux 5.13) is to keep the process from every file it does not need: docroots, the
-    /// configuration's folder and those of certificates, with all beneath them, can be read, the folders of the access log and of Unix
-    /// sockets written; nothing can be run. `"off"`; `"on"`, as far as the kernel is able;
-    /// `"required"`, or the server does not start. The fence stands until the process ends: a docroot that is replaced by another
-    /// folder, or added by a reload, needs a restart. So does a new version of the program.
+    /// Whether the kernel (Landlock, Linux 5.13) is to keep the process from every file it does not need: docroots, and the folders of
+    /// the configuration and of certificates, with all beneath them, can be read, the folders of the access log and of Unix sockets
+    /// written; nothing can be run. `"off"`; `"on"`, as far as the kernel is able; `"required"`, or the server does not start. The fence
+    /// stands until the process ends: a new docroot, or one in another's place, needs a restart, and so does a new version of the program.
     /// Default: `"off"`, as folders that are replaced at each deployment are common.
     pub(crate) sandbox: Option<Text>,
     pub(crate) listen: Vec<Spanned<Listen>>,
@@ -73,8 +71,8 @@ pub(crate) struct Listen {
     /// Whether TLS is spoken here, with the certificates of all `[[certificate]]`. Clients choose between HTTP/2 and HTTP/1.1 (ALPN).
     /// Default: `false`.
     pub(crate) tls: Option<Switch>,
-    /// Whether connections begin with a header of the PROXY protocol, version 1 or 2, that names the client; TLS comes after it. It is
-    /// then required: a connection without one, or from an address that is not in `proxy_protocol_from`, is closed.
+    /// Whether connections begin with a header of the PROXY protocol, version 1 or 2, that names the client; TLS comes after it.
+    /// Connections without one, or from an address that is not in `proxy_protocol_from`, are closed.
     /// Default: `false`.
     pub(crate) proxy_protocol: Option<bool>,
     /// Who may send that header, written as `trusted_proxies` is. For a Unix socket, whoever can open it.

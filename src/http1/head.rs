@@ -24,6 +24,129 @@ pub(crate) struct Head {
     pub(crate) upgrade: Option<Bytes>,
 }
 
+/// A head, or what was made of one that needs no [`Head`].
+pub(crate) enum Taken<T> {
+    Head(Box<Head>),
+    /// With the head all the same, if that was wanted.
+    Ready(T, Option<Box<Head>>),
+}
+
+/// A request for a file in the plainest form: GET, HTTP/1.1, one host, a connection that is kept, and no field that has a say in the
+/// answer. What a browser and a load balancer send for an image is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PlainGet<'h> {
+    /// In lower case, without the port.
+    pub(crate) host: &'h str,
+    /// Without the query.
+    pub(crate) path: &'h str,
+    /// Whether codings are named that the answer may have.
+    pub(crate) names_codings: bool,
+    /// What the client holds already; with it, no time counts (RFC 9110 §13.2.2).
+    pub(crate) if_none_match: Option<&'h [u8]>,
+}
+
+impl<'h> PlainGet<'h> {
+    fn of(request: &httparse::Request<'_, 'h>) -> Option<Self> {
+        if request.method != Some("GET") || request.version != Some(1) {
+            return None;
+        }
+        let path = plain_path(request.path?)?;
+        let (mut host, mut names_codings) = (None, false);
+        let (mut if_none_match, mut names_time) = (None, false);
+        for field in &*request.headers {
+            match Weight::of(field.name) {
+                Weight::None => {}
+                Weight::Host if host.is_none() => host = Some(plain_host(field.value)?),
+                Weight::Codings => names_codings = true,
+                Weight::Held if if_none_match.is_none() => if_none_match = Some(field.value),
+                Weight::Time => names_time = true,
+                Weight::Connection if field.value.eq_ignore_ascii_case(b"keep-alive") => {}
+                _ => return None,
+            }
+        }
+        (if_none_match.is_some() || !names_time).then_some(Self {
+            host: host?,
+            path,
+            names_codings,
+            if_none_match,
+        })
+    }
+}
+
+/// What a field has to say to the answer of a GET for a file, or to the connection.
+#[derive(Debug, PartialEq, Eq)]
+enum Weight {
+    None,
+    Host,
+    Codings,
+    Held,
+    Time,
+    Connection,
+    /// It changes the answer, or would have to be looked at more closely.
+    Some,
+}
+
+impl Weight {
+    /// Told by the length first: hardly any field gets further.
+    fn of(name: &str) -> Self {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        let (is_known, weight) = match name.len() {
+            2 => (is("te"), Self::Some),
+            4 => (is("host"), Self::Host),
+            5 => (is("range"), Self::Some),
+            6 => (is("expect") || is("origin"), Self::Some),
+            7 => (is("upgrade") || is("trailer"), Self::Some),
+            8 => (is("if-match") || is("if-range"), Self::Some),
+            10 => (is("connection"), Self::Connection),
+            13 => (is("if-none-match"), Self::Held),
+            14 => (is("content-length"), Self::Some),
+            15 => (is("accept-encoding"), Self::Codings),
+            17 if is("if-modified-since") => (true, Self::Time),
+            17 => (is("transfer-encoding"), Self::Some),
+            19 => (is("if-unmodified-since"), Self::Some),
+            _ => (false, Self::None),
+        };
+        match is_known {
+            true => weight,
+            // The connection is not worth a guess at what is meant.
+            false if is_odd(name) => Self::Some,
+            false => Self::None,
+        }
+    }
+}
+
+/// The path of a target that is spelt in one way only: names of unreserved characters (RFC 3986 §2.3).
+fn plain_path(target: &str) -> Option<&str> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(byte);
+    let in_query = |byte: &u8| is_plain(byte) || b"=&+,:;@!$'()*".contains(byte);
+    let is_plain = path.starts_with('/') && path.as_bytes().iter().all(is_plain);
+    (is_plain && query.as_bytes().iter().all(in_query)).then_some(path)
+}
+
+/// The name of a host as everybody writes it.
+fn plain_host(value: &[u8]) -> Option<&str> {
+    let (name, port) = match memchr::memchr(b':', value) {
+        Some(colon) => (&value[..colon], Some(&value[colon + 1..])),
+        None => (value, None),
+    };
+    let is_name =
+        |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(byte);
+    let is_plain = name.first().is_some_and(u8::is_ascii_alphanumeric)
+        && name.last().is_some_and(u8::is_ascii_alphanumeric)
+        && name.iter().all(is_name);
+    let is_port = |port: &[u8]| {
+        let digits = port.iter().try_fold(0_u16, |number, digit| {
+            let digit = digit.is_ascii_digit().then(|| u16::from(digit - b'0'))?;
+            number.checked_mul(10)?.checked_add(digit)
+        });
+        digits.is_some_and(|number| number > 0)
+    };
+    (is_plain && port.is_none_or(is_port))
+        .then(|| str::from_utf8(name).ok())
+        .flatten()
+}
+
 /// How large a head may be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeadLimits {
@@ -38,11 +161,17 @@ pub(crate) struct HeadLimits {
 /// Fields that need no allocation to be parsed; a head with more takes one.
 const USUAL_COUNT: usize = 100;
 
-/// Takes one head from the front of `received`; `None` when it is not there whole.
+/// Takes one head from the front of `received`; `None` when it is not there whole. A plain request is shown to `ready` first, which may
+/// have all that is needed; with `needs_head`, there is a head even then.
 ///
 /// # Errors
 /// What the client is to be answered; nothing that follows can be trusted to be a request.
-pub(crate) fn take(received: &mut BytesMut, limits: HeadLimits) -> Result<Option<Head>, Rejection> {
+pub(crate) fn take<T>(
+    received: &mut BytesMut,
+    limits: HeadLimits,
+    needs_head: bool,
+    ready: impl FnOnce(PlainGet<'_>) -> Option<T>,
+) -> Result<Option<Taken<T>>, Rejection> {
     // RFC 9112 §2.2: some clients end a body with an empty line too many.
     while received.starts_with(b"\r\n") {
         let _ = received.split_to(2);
@@ -57,21 +186,14 @@ pub(crate) fn take(received: &mut BytesMut, limits: HeadLimits) -> Result<Option
         };
     };
     let head = received.split_to(end).freeze();
-    if limits.count <= USUAL_COUNT {
-        parse(
-            &head,
-            &mut [const { MaybeUninit::uninit() }; USUAL_COUNT],
-            limits,
-        )
-        .map(Some)
+    let taken = if limits.count <= USUAL_COUNT {
+        let mut fields = [const { MaybeUninit::uninit() }; USUAL_COUNT];
+        parse(&head, &mut fields, limits, (needs_head, ready))
     } else {
-        parse(
-            &head,
-            &mut vec![MaybeUninit::uninit(); limits.count],
-            limits,
-        )
-        .map(Some)
-    }
+        let mut fields = vec![MaybeUninit::uninit(); limits.count];
+        parse(&head, &mut fields, limits, (needs_head, ready))
+    };
+    taken.map(Some)
 }
 
 /// Where the empty line after the fields ends. On the way there every line must end in CR LF: RFC 9112 §2.2 would allow a bare LF, and
@@ -98,11 +220,12 @@ fn too_large(received: &[u8]) -> Rejection {
     }
 }
 
-fn parse<'b>(
+fn parse<'b, T>(
     head: &'b Bytes,
     fields: &mut [MaybeUninit<httparse::Header<'b>>],
     limits: HeadLimits,
-) -> Result<Head, Rejection> {
+    (needs_head, ready): (bool, impl FnOnce(PlainGet<'_>) -> Option<T>),
+) -> Result<Taken<T>, Rejection> {
     let most = limits.count.min(fields.len());
     let mut request = httparse::Request::new(&mut []);
     match request.parse_with_uninit_headers(head, &mut fields[..most]) {
@@ -112,6 +235,21 @@ fn parse<'b>(
         // The empty line is there, so a partial head lacks nothing but sense.
         Ok(Status::Partial) | Err(_) => return Err(Rejection::HEAD),
     }
+    match PlainGet::of(&request).and_then(ready) {
+        Some(ready) if needs_head => {
+            let head = build(head, &request, limits)?;
+            Ok(Taken::Ready(ready, Some(head)))
+        }
+        Some(ready) => Ok(Taken::Ready(ready, None)),
+        None => build(head, &request, limits).map(Taken::Head),
+    }
+}
+
+fn build(
+    head: &Bytes,
+    request: &httparse::Request<'_, '_>,
+    limits: HeadLimits,
+) -> Result<Box<Head>, Rejection> {
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
     else {
         return Err(Rejection::HEAD);
@@ -145,13 +283,13 @@ fn parse<'b>(
     let asks_for_upgrade = connection.upgrade
         && parts.version == Version::HTTP_11
         && parts.headers.contains_key(UPGRADE);
-    Ok(Head {
+    Ok(Box::new(Head {
         parts,
         body,
         keeps_alive: connection.keeps_alive,
         expects_continue,
         upgrade: asks_for_upgrade.then(|| head.clone()),
-    })
+    }))
 }
 
 /// Applications behind the names of CGI read `_`, and some `.`, as `-`.
@@ -224,14 +362,22 @@ mod tests {
         odd_names: OddNames::Drop,
     };
 
+    fn take_head(received: &mut BytesMut, limits: HeadLimits) -> Result<Option<Head>, Rejection> {
+        let taken = take(received, limits, false, |_| None::<()>)?;
+        Ok(taken.map(|taken| match taken {
+            Taken::Head(head) => *head,
+            Taken::Ready(..) => panic!("nothing was ready"),
+        }))
+    }
+
     fn take_from(bytes: &[u8]) -> Result<Option<Head>, Rejection> {
-        take(&mut BytesMut::from(bytes), LIMITS)
+        take_head(&mut BytesMut::from(bytes), LIMITS)
     }
 
     #[test]
     fn a_head_is_taken_and_what_follows_it_stays() {
         let mut received = BytesMut::from(&b"\r\nGET /a?b HTTP/1.1\r\nHost: x\r\n\r\nrest"[..]);
-        let head = take(&mut received, LIMITS).unwrap().unwrap();
+        let head = take_head(&mut received, LIMITS).unwrap().unwrap();
         assert_eq!(&received[..], b"rest");
         assert_eq!(head.parts.method, Method::GET);
         assert_eq!(head.parts.uri, "/a?b");
@@ -245,10 +391,10 @@ mod tests {
         let request = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
         for split in 0..request.len() {
             let mut received = BytesMut::from(&request[..split]);
-            let first = take(&mut received, LIMITS).unwrap();
+            let first = take_head(&mut received, LIMITS).unwrap();
             let head = first.or_else(|| {
                 received.extend_from_slice(&request[split..]);
-                take(&mut received, LIMITS).unwrap()
+                take_head(&mut received, LIMITS).unwrap()
             });
             assert_eq!(head.unwrap().body, RequestBody::Length(3), "{split}");
         }
@@ -346,7 +492,7 @@ mod tests {
                 odd_names,
                 ..LIMITS
             };
-            take(&mut BytesMut::from(&head[..]), limits)
+            take_head(&mut BytesMut::from(&head[..]), limits)
                 .map(|head| head.unwrap().parts.headers.len())
         };
         assert_eq!(count(OddNames::Drop), Ok(1));
@@ -368,5 +514,106 @@ mod tests {
         );
         assert_eq!(head(&upgrading.replace(", Upgrade", "")).upgrade, None);
         assert_eq!(head(&upgrading.replace("1.1", "1.0")).upgrade, None);
+    }
+
+    /// Host, path and whether codings are named.
+    fn plain(head: &str) -> Option<(String, String, bool)> {
+        let head = format!("{head}\r\n\r\n");
+        let taken = take(
+            &mut BytesMut::from(head.as_bytes()),
+            LIMITS,
+            false,
+            |plain| {
+                Some((
+                    plain.host.to_owned(),
+                    plain.path.to_owned(),
+                    plain.names_codings,
+                ))
+            },
+        );
+        match taken.unwrap().unwrap() {
+            Taken::Ready(plain, _) => Some(plain),
+            Taken::Head(_) => None,
+        }
+    }
+
+    #[test]
+    fn what_has_no_say_in_the_answer_leaves_a_request_plain() {
+        for (fields, names_codings) in [
+            ("", false),
+            (
+                "\r\nUser-Agent: x\r\nAccept: */*\r\nCookie: a=b\r\nSec-Fetch-Mode: no-cors",
+                false,
+            ),
+            (
+                "\r\nConnection: Keep-Alive\r\nAccept-Encoding: gzip, br",
+                true,
+            ),
+            (
+                "\r\nReferer: http://x/\r\nCache-Control: no-cache\r\nPragma: no-cache",
+                false,
+            ),
+        ] {
+            assert_eq!(
+                plain(&format!(
+                    "GET /a/b-c_d.~e?x=1&y HTTP/1.1\r\nHost: a.b-c:65535{fields}"
+                )),
+                Some(("a.b-c".into(), "/a/b-c_d.~e".into(), names_codings)),
+                "{fields:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn whatever_has_a_say_makes_it_another() {
+        for head in [
+            "HEAD / HTTP/1.1\r\nHost: x",
+            "GET / HTTP/1.0\r\nHost: x",
+            "GET / HTTP/1.1",
+            "GET / HTTP/1.1\r\nHost: x\r\nHost: x",
+            "GET / HTTP/1.1\r\nHost: X",
+            "GET / HTTP/1.1\r\nHost: x.",
+            "GET / HTTP/1.1\r\nHost: [::1]",
+            "GET / HTTP/1.1\r\nHost: x:0",
+            "GET / HTTP/1.1\r\nHost: x:65536",
+            "GET / HTTP/1.1\r\nHost: x:",
+            "GET / HTTP/1.1\r\nHost: ",
+            "GET http://x/ HTTP/1.1\r\nHost: x",
+            "GET * HTTP/1.1\r\nHost: x",
+            "GET /%61 HTTP/1.1\r\nHost: x",
+            "GET /a?%61 HTTP/1.1\r\nHost: x",
+            "GET /a?b?c HTTP/1.1\r\nHost: x",
+            "GET /a;b HTTP/1.1\r\nHost: x",
+        ] {
+            assert_eq!(plain(head), None, "{head:?}");
+        }
+        for field in [
+            "Range",
+            "If-Range",
+            "If-Match",
+            "If-Modified-Since",
+            "If-Unmodified-Since",
+            "Expect",
+            "Upgrade",
+            "Origin",
+            "TE",
+            "Trailer",
+            "X_Y",
+            "x.y",
+        ] {
+            let head = format!("GET / HTTP/1.1\r\nHost: x\r\n{field}: y");
+            assert_eq!(plain(&head), None, "{field}");
+        }
+        let head = |fields: &str| format!("GET / HTTP/1.1\r\nHost: x\r\n{fields}");
+        assert_eq!(plain(&head("Content-Length: 0")), None);
+        assert_eq!(plain(&head("Transfer-Encoding: chunked")), None);
+        assert_eq!(plain(&head("Connection: close")), None);
+        assert_eq!(
+            plain(&head("If-None-Match: \"a\"\r\nIf-None-Match: \"b\"")),
+            None
+        );
+        assert!(plain(&head("If-None-Match: \"a\"")).is_some());
+        assert!(plain(&head("If-Modified-Since: x\r\nIf-None-Match: \"a\"")).is_some());
+        assert_eq!(plain(&head("Connection: keep-alive, upgrade")), None);
     }
 }

@@ -1,7 +1,8 @@
 //! HTTP/1.1 (RFC 9112) as this server speaks it: every byte of a request is ours to judge, and idle connections hold no buffer.
 //!
 //! 1. [`head`]: bytes become a request, or a refusal; pure.
-//! 2. [`server`]: a connection reads heads, has them answered, and writes the answers.
+//! 2. [`server`]: a connection reads heads and has them answered ([`exchange`]); for the plainest of requests the answer may be ready
+//!    ([`express`]).
 //! 3. [`intake`]: the body of a request comes as its handler asks for it ([`body`]), by its length or in chunks ([`chunked`], pure).
 //! 4. [`transmission`]: the answer leaves, head and body in one call where they fit; [`response`] is its head as bytes, pure.
 //!
@@ -9,6 +10,9 @@
 
 mod body;
 pub(crate) mod chunked;
+mod clock;
+mod exchange;
+mod express;
 pub(crate) mod head;
 mod intake;
 mod interim;
@@ -18,4 +22,5 @@ mod transmission;
 mod wire;
 
 pub(crate) use body::Incoming;
+pub(crate) use express::Ready;
 pub use interim::Interim;

@@ -1,10 +1,11 @@
 //! The head of an answer, as bytes.
 
-use std::cell::RefCell;
-use std::time::SystemTime;
+use std::time::Instant;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode, Version};
+
+use super::clock;
 
 /// What an answer says of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,13 +74,22 @@ pub(super) fn write_head(
         _ => {}
     }
     if !has_date {
-        write_date(out);
+        clock::write_date(out);
     }
     out.extend_from_slice(match connection {
         Connection::Open => b"\r\n",
         Connection::KeepAlive => b"connection: keep-alive\r\n\r\n",
         Connection::Close => b"connection: close\r\n\r\n",
     });
+}
+
+/// Writes the head of an answer whose fields are all written already, but for the date; tells when that was.
+pub(super) fn write_ready(out: &mut Vec<u8>, status: StatusCode, lines: &[u8]) -> Instant {
+    write_status_line(out, status);
+    out.extend_from_slice(lines);
+    let now = clock::write_date(out);
+    out.extend_from_slice(b"\r\n");
+    now
 }
 
 /// The head of an answer of the class 1xx: only what the handler says (RFC 9110 §15.2).
@@ -107,26 +117,6 @@ pub(super) fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
-}
-
-/// Formats once a second and thread.
-fn write_date(out: &mut Vec<u8>) {
-    thread_local! {
-        static DATE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
-    }
-    let now = SystemTime::now();
-    let second = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
-    DATE.with_borrow_mut(|(written, date)| {
-        if *written != second {
-            *written = second;
-            *date = httpdate::fmt_http_date(now);
-        }
-        out.extend_from_slice(b"date: ");
-        out.extend_from_slice(date.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    });
 }
 
 #[cfg(test)]

@@ -2,33 +2,28 @@
 //!
 //! 1. Wait for bytes; only then is there a buffer.
 //! 2. Take a head from them, or refuse what is none.
-//! 3. Have it answered; the body comes as the handler asks for it.
-//! 4. Write the answer.
-//! 5. Get rid of a body that nobody read, or close.
+//! 3. Have it answered ([`exchange`](super::exchange)), or send what is ready for it ([`express`](super::express)).
+//! 4. Go on with the next, or close.
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::request::Parts;
-use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::body::Incoming;
-use super::head::{self, Head};
+use super::express::Ready;
+use super::head::{self, Head, Taken};
 use super::intake::Intake;
-use super::interim::Interim;
 use super::response::Connection as Persistence;
-use super::transmission::{self, Asked, Transmission};
+use super::transmission::Asked;
 use super::wire::Wire;
-use crate::config::Limits;
-use crate::header::framing::RequestBody;
+use crate::observe::access_log::Exchange;
 use crate::rejection::Rejection;
-use crate::server::activity::{Activity, Serving};
+use crate::server::activity::Activity;
 use crate::server::app::Answer;
 use crate::server::deadline::{Deadline, Event};
 use crate::server::generation::{Generation, Shared};
@@ -41,13 +36,13 @@ const LINGERED: u64 = 64 << 20;
 /// A connection of HTTP/1.1.
 pub(crate) struct Connection<'c, A, S> {
     shared: &'c Shared<A>,
-    generation: Arc<Generation<A>>,
-    wire: Wire<S>,
-    peer: &'c Peer,
-    activity: &'c Arc<Activity>,
+    pub(super) generation: Arc<Generation<A>>,
+    pub(super) wire: Wire<S>,
+    pub(super) peer: &'c Peer,
+    pub(super) activity: &'c Arc<Activity>,
     deadline: Deadline<'c>,
     /// Requests so far.
-    requests: usize,
+    pub(super) requests: usize,
 }
 
 /// How a connection ended.
@@ -59,13 +54,14 @@ pub(crate) enum Ended {
 
 enum Next {
     Head(Box<Head>),
+    Ready(Ready, Option<Box<Exchange>>),
     Refused(Rejection),
     Handed,
     Closed,
 }
 
 /// What became of an exchange.
-enum After {
+pub(super) enum After {
     Next,
     Close,
     /// The client may still be sending: let it read the answer first.
@@ -74,7 +70,7 @@ enum After {
 }
 
 impl After {
-    fn refusal(rejection: Rejection) -> Self {
+    pub(super) fn refusal(rejection: Rejection) -> Self {
         // Who took too long is not sending anything that closing could get in the way of.
         if rejection == Rejection::TIMED_OUT {
             Self::Close
@@ -109,8 +105,8 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         }
     }
 
-    pub(crate) fn into_parts(self) -> (S, Draining) {
-        (self.wire.stream, self.deadline.into_draining())
+    pub(crate) fn into_draining(self) -> Draining {
+        self.deadline.into_draining()
     }
 
     /// Tells the client that nothing follows, as far as it takes it now: to TLS, an end without words may be one that somebody forced.
@@ -128,6 +124,12 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         loop {
             // Boxed: a connection is idle most of its life, and small then.
             let after = match self.next_head().await? {
+                Next::Ready(ready, log) => {
+                    if let Some(rest) = self.send_ready(ready, log)? {
+                        Box::pin(self.send_rest(rest)).await?;
+                    }
+                    After::Next
+                }
                 Next::Head(head) => Box::pin(self.exchange(head)).await?,
                 Next::Refused(rejection) => Box::pin(self.refuse(None, rejection)).await?,
                 Next::Handed => return Ok(Ended::Handed(self.wire.received.split().freeze())),
@@ -153,13 +155,21 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
                 self.wire.received = BytesMut::new();
             } else {
                 self.activity.has_read();
-                // RFC 9113 §3.4: no request begins so, and only the first bytes of a connection can.
-                if self.wire.written == 0 && self.wire.received.starts_with(b"PRI ") {
+                // RFC 9113 §3.4: no request begins so, and only the first bytes of a connection can; not when it was agreed otherwise.
+                if self.wire.written == 0
+                    && self.wire.received.starts_with(b"PRI ")
+                    && self.peer.agreed_on().is_none()
+                {
                     return Ok(Next::Handed);
                 }
                 self.shared.refresh(&mut self.generation);
-                match head::take(&mut self.wire.received, self.generation.head_limits()) {
-                    Ok(Some(head)) => return Ok(Next::Head(Box::new(head))),
+                match self.take_head() {
+                    Ok(Some(Taken::Head(head))) => return Ok(Next::Head(head)),
+                    Ok(Some(Taken::Ready(ready, head))) => {
+                        let log =
+                            head.and_then(|head| self.generation.begin_log(&head.parts, self.peer));
+                        return Ok(Next::Ready(ready, log.map(Box::new)));
+                    }
                     Ok(None) => {}
                     Err(rejection) => return Ok(Next::Refused(rejection)),
                 }
@@ -180,195 +190,12 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         }
     }
 
-    /// Steps 3 to 5.
-    async fn exchange(&mut self, head: Box<Head>) -> io::Result<After> {
-        let Limits {
-            body_size,
-            requests_per_connection: most_requests,
-            connection_age,
-            ..
-        } = self.generation.limits;
-        if A::READS_BODIES
-            && let Some(mut bytes) = head.upgrade
-        {
-            // With what follows it, as it came.
-            let mut prefix = BytesMut::from(&*std::mem::take(&mut bytes));
-            prefix.extend_from_slice(&self.wire.received.split());
-            return Ok(After::Hand(prefix.freeze()));
-        }
-        if matches!(head.body, RequestBody::Length(length) if length > body_size) {
-            return self
-                .refuse(Some(&head.parts), Rejection::BODY_TOO_LARGE)
-                .await;
-        }
-        self.requests += 1;
-        let is_last = self.requests == most_requests
-            || (!connection_age.is_zero() && self.activity.opened.elapsed() >= connection_age);
-        let mut intake = Intake::new(&head, self.generation.head_limits(), body_size);
-        let Head {
-            mut parts,
-            keeps_alive,
-            ..
-        } = *head;
-        let log = self.generation.begin_log(&parts, self.peer);
-        let mut serving = self.activity.begin(log);
-        let mut asked = Asked::new(&parts);
-        let mut body = Incoming::default();
-        if A::READS_BODIES {
-            let (incoming, channel) = intake.open();
-            body = incoming;
-            asked = asked.with_trailers(&parts);
-            parts.extensions.insert(Interim(channel));
-        }
-        let is_encrypted = self.generation.introduce(&mut parts, self.peer);
-        let answered = self.answer(parts, is_encrypted, body, &mut intake).await?;
-        let refused = answered.as_ref().err().copied();
-        let response = match answered {
-            Ok(response) => response,
-            Err(rejection) => self.generation.app.refuse(None, rejection).await,
-        };
-        serving.answered(&response);
-        let keeps_alive = keeps_alive
-            && refused.is_none()
-            && !is_last
-            && intake.lets_go_on(&mut self.wire.received)
-            && !self.activity.is_draining()
-            && !response.headers().contains_key(CONNECTION);
-        let persistence = Persistence::new(asked.version, keeps_alive);
-        let is_delimited = self
-            .transmit(response, &asked, persistence, &mut intake, &mut serving)
-            .await?;
-        drop(serving);
-        match refused {
-            Some(rejection) => Ok(After::refusal(rejection)),
-            None => self.leave(intake, keeps_alive && is_delimited).await,
-        }
-    }
-
-    /// Step 3. Inside: why the request's body is none.
-    async fn answer(
-        &mut self,
-        parts: Parts,
-        is_encrypted: bool,
-        body: Incoming,
-        intake: &mut Intake,
-    ) -> io::Result<Result<Response<A::Body>, Rejection>> {
-        let generation = Arc::clone(&self.generation);
-        let mut answering = pin!(generation.app.answer_http1(parts, body, is_encrypted));
-        poll_fn(|context| {
-            loop {
-                if let Poll::Ready(response) = answering.as_mut().poll(context) {
-                    return Poll::Ready(Ok(Ok(response)));
-                }
-                match intake.poll(&mut self.wire, context) {
-                    Poll::Ready(Ok(Ok(()))) => {
-                        self.activity.wait(None, false);
-                        continue;
-                    }
-                    Poll::Ready(Ok(Err(rejection))) => return Poll::Ready(Ok(Err(rejection))),
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => {}
-                }
-                self.activity
-                    .wait(intake.patience(&self.generation.limits), false);
-                return match self.poll_deadline(context) {
-                    Poll::Ready(()) => Poll::Ready(Ok(Err(intake.refuse(Rejection::TIMED_OUT)))),
-                    Poll::Pending => Poll::Pending,
-                };
-            }
-        })
-        .await
-    }
-
-    /// Step 4. Whether the client can tell where the answer ends without the end of the connection.
-    async fn transmit(
-        &mut self,
-        response: Response<A::Body>,
-        asked: &Asked,
-        persistence: Persistence,
-        intake: &mut Intake,
-        serving: &mut Serving,
-    ) -> io::Result<bool> {
-        let (mut parts, mut body) = response.into_parts();
-        // RFC 9110 §8.6: not even that of what is not there.
-        if matches!(
-            parts.status,
-            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT
-        ) {
-            parts.headers.remove(CONTENT_LENGTH);
-        }
-        let lines = A::take_lines(&mut body);
-        let framing = transmission::framing(asked, &parts, &body, lines.is_some())?;
-        let mut transmission = Transmission::new(
-            intake.take_interim(),
-            &parts,
-            lines.as_deref(),
-            body,
-            (framing, asked.takes_trailers),
-            persistence,
-        );
-        drop((parts, lines));
-        transmission.starts_at(self.wire.written);
-        poll_fn(|context| {
-            loop {
-                if let Poll::Ready(sent) =
-                    transmission.poll(&mut self.wire, self.activity, serving, context)
-                {
-                    return Poll::Ready(sent);
-                }
-                match intake.poll(&mut self.wire, context) {
-                    Poll::Ready(Ok(Ok(()))) => {
-                        self.activity.wait(None, false);
-                        continue;
-                    }
-                    // The head is out: all that can be said now is that something broke off.
-                    Poll::Ready(Ok(Err(rejection))) => {
-                        return Poll::Ready(Err(io::Error::other(rejection.reason())));
-                    }
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => {}
-                }
-                let patience = intake.patience(&self.generation.limits);
-                self.activity.wait(patience, transmission.is_blocked());
-                return match self.poll_deadline(context) {
-                    Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-                    Poll::Pending => Poll::Pending,
-                };
-            }
-        })
-        .await?;
-        serving.finish();
-        Ok(!matches!(framing, super::response::Framing::UntilClose))
-    }
-
-    /// Step 5.
-    async fn leave(&mut self, mut intake: Intake, keeps_alive: bool) -> io::Result<After> {
-        if intake.is_over() {
-            return Ok(match keeps_alive {
-                true => After::Next,
-                false if self.wire.received.is_empty() => After::Close,
-                false => After::Linger,
-            });
-        }
-        if !keeps_alive {
-            return Ok(After::Linger);
-        }
-        self.activity.has_read();
-        let discarded = poll_fn(|context| {
-            if let Poll::Ready(discarded) = intake.poll_discard(&mut self.wire, context) {
-                return Poll::Ready(discarded);
-            }
-            self.poll_deadline(context).map(|()| Ok(false))
-        });
-        if !discarded.await? {
-            return Ok(After::Linger);
-        }
-        self.activity.rest();
-        Ok(After::Next)
-    }
-
     /// Nobody knows where the next request would begin, or nobody wants to read on to it.
-    async fn refuse(&mut self, parts: Option<&Parts>, rejection: Rejection) -> io::Result<After> {
+    pub(super) async fn refuse(
+        &mut self,
+        parts: Option<&Parts>,
+        rejection: Rejection,
+    ) -> io::Result<After> {
         let log = match parts {
             Some(parts) => self.generation.begin_log(parts, self.peer),
             None => self.generation.begin_unreadable_log(self.peer),
@@ -383,6 +210,38 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         self.transmit(response, &asked, persistence, &mut intake, &mut serving)
             .await?;
         Ok(After::refusal(rejection))
+    }
+
+    /// With its answer, where that is at hand, and nobody has to be told of it.
+    fn take_head(&mut self) -> Result<Option<Taken<Ready>>, Rejection> {
+        let Self {
+            generation,
+            wire,
+            peer,
+            ..
+        } = self;
+        let may_be_ready = generation.limits.requests_per_connection == 0
+            && !self.deadline.is_aged()
+            && !self.activity.is_draining();
+        let is_logged = generation.log.is_some();
+        head::take(
+            &mut wire.received,
+            generation.head_limits(),
+            is_logged,
+            |plain| {
+                may_be_ready
+                    .then(|| generation.app.ready(plain, peer))
+                    .flatten()
+            },
+        )
+    }
+
+    /// Counts a request; whether no other may follow it.
+    pub(super) fn is_last(&mut self) -> bool {
+        self.requests += 1;
+        self.requests == self.generation.limits.requests_per_connection
+            || self.deadline.is_aged()
+            || self.activity.is_draining()
     }
 
     /// RFC 9112 §9.6: closing with unread bytes would reset the connection, and take the answer from the client. It is told that nothing
@@ -416,7 +275,7 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
     }
 
     /// Ready when the connection's time is over.
-    fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             match self.deadline.poll(context, &self.generation.limits) {
                 Poll::Ready(Event::Over) => return Poll::Ready(()),

@@ -159,6 +159,15 @@ impl Exchange {
         });
     }
 
+    /// For an answer of which nothing else is to be told.
+    pub(crate) fn answered_with(&mut self, status: StatusCode) {
+        self.answer = Some(Answer {
+            status,
+            rejection: None,
+            route: None,
+        });
+    }
+
     /// Writes the record; `sent` are the bytes of the body.
     pub(crate) fn end(&mut self, sent: u64, end: End) {
         if std::mem::replace(&mut self.is_recorded, true) {

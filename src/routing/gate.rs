@@ -15,6 +15,8 @@ use super::host::HostPattern;
 use super::request;
 use super::site::Site;
 use crate::config::Config;
+use crate::http1::Ready;
+use crate::http1::head::PlainGet;
 use crate::rejection::Rejection;
 use crate::server::{ConnectionInfo, TlsSession};
 use crate::static_files::body::Body;
@@ -91,6 +93,11 @@ impl Gate {
             Ok(site) => site.answer(parts, via).await,
             Err(response) => *response,
         }
+    }
+
+    /// What is at hand for a plain request; `None`: [`answer`](Self::answer) has to find out. Both say the same.
+    pub(crate) fn ready(&self, request: PlainGet<'_>) -> Option<Ready> {
+        self.site(request.host)?.ready(request)
     }
 
     /// The answer to what is no request, or to one that will not be read to its end; with the page of the site that it was for, as far as

@@ -23,6 +23,8 @@ use super::gate::Via;
 use super::path::PathPattern;
 use super::redirect::Redirect;
 use crate::config::{Cors, RouteAction, RouteConfig, SiteConfig};
+use crate::http1::Ready;
+use crate::http1::head::PlainGet;
 use crate::rejection::Rejection;
 use crate::static_files::body::Body;
 use crate::static_files::cache::Cache;
@@ -41,6 +43,8 @@ pub(super) struct Site {
     error_pages: Vec<(StatusCode, String)>,
     cors: Option<CorsLayer>,
     encryption: Option<Encryption>,
+    /// Nothing is configured that would change the answer with a file.
+    is_plain: bool,
 }
 
 #[derive(Debug)]
@@ -87,7 +91,17 @@ impl Site {
             error_pages: config.error_pages.clone(),
             cors: config.cors.as_ref().map(cors_layer),
             encryption: Encryption::new(config),
+            is_plain: config.routes.is_empty()
+                && config.headers.is_empty()
+                && config.cors.is_none()
+                && Encryption::new(config).is_none(),
         }
+    }
+
+    /// Only of a site that has nothing to say but its files.
+    pub(super) fn ready(&self, request: PlainGet<'_>) -> Option<Ready> {
+        let files = self.files.as_ref().filter(|_| self.is_plain)?;
+        files.ready(request, self.cache_control.as_ref())
     }
 
     /// Answers a sound request.

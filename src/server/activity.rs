@@ -1,15 +1,9 @@
 //! What a connection is doing, seen from its socket and from its requests: for the timeouts, and to tell the access log how much
 //! was really sent.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
-
-use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::limit::Permit;
 use crate::config::Limits;
@@ -173,6 +167,15 @@ impl Activity {
         }
     }
 
+    /// A request was read and answered in one go, by then.
+    pub(crate) fn has_answered(&self, bytes: u64, at: Instant) {
+        self.written.fetch_add(bytes, Ordering::Relaxed);
+        self.phase.store(Phase::Idle as u8, Ordering::Relaxed);
+        let since = at.saturating_duration_since(self.opened).as_millis();
+        let since = u64::try_from(since).unwrap_or(UNKNOWN - 1);
+        self.since.store(since, Ordering::Relaxed);
+    }
+
     /// Nothing is under way, whatever was read.
     pub(crate) fn rest(&self) {
         self.enter(Phase::Idle);
@@ -213,10 +216,15 @@ impl Activity {
     }
 
     /// No request of HTTP/1.1 begins as the preface does (RFC 9113 §3.4), and only the first bytes of a connection can be one.
-    fn look_for_preface(&self, bytes: &[u8]) {
+    pub(super) fn look_for_preface(&self, bytes: &[u8]) {
         if self.written.load(Ordering::Relaxed) == 0 && bytes.starts_with(b"PRI ") {
             self.is_http2.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// It was agreed on before the first byte.
+    pub(super) fn speak_http2(&self) {
+        self.is_http2.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn has_written(&self, bytes: u64) {
@@ -236,7 +244,7 @@ impl Activity {
     }
 
     /// The buffers are empty: whatever was handed over is with the system now.
-    fn has_flushed(&self) {
+    pub(super) fn has_flushed(&self) {
         self.settle(|sent, _| sent.exchange.end(sent.bytes, End::Whole));
     }
 
@@ -336,75 +344,5 @@ impl Drop for Serving {
         if self.activity.serving.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.activity.enter(Phase::Idle);
         }
-    }
-}
-
-/// A socket that notes its part of the activity.
-#[derive(Debug)]
-pub(crate) struct Watched<S> {
-    pub(crate) stream: S,
-    /// What was read before it came here.
-    pub(crate) prefix: Bytes,
-    pub(crate) activity: Arc<Activity>,
-    /// Only then is there anything to be told of a flush.
-    pub(crate) is_logged: bool,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        if self.prefix.is_empty() {
-            ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        } else {
-            let length = self.prefix.len().min(buffer.remaining());
-            buffer.put_slice(&self.prefix.split_to(length));
-        }
-        if buffer.filled().len() > before {
-            self.activity.look_for_preface(&buffer.filled()[before..]);
-            self.activity.has_read();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
-        self.activity.has_written(written as u64);
-        Poll::Ready(Ok(written))
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, bytes))?;
-        self.activity.has_written(written as u64);
-        Poll::Ready(Ok(written))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
-        if self.is_logged {
-            self.activity.has_flushed();
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -13,8 +13,10 @@ use http_body::Body as _;
 use tower_service::Service as _;
 
 use super::guarded_body::GuardedBody;
+use super::peer::Peer;
 use crate::config::Config;
-use crate::http1;
+use crate::http1::head::PlainGet;
+use crate::http1::{self, Ready};
 use crate::rejection::Rejection;
 use crate::routing::{self, Gate, Via};
 use crate::static_files::body::Body;
@@ -46,6 +48,11 @@ pub(crate) trait Answer: Clone + Send + Sync + 'static {
 
     /// Whether it may want a request's body, or send interim answers.
     const READS_BODIES: bool;
+
+    /// An answer that is at hand for a plain request over this connection, without waiting for anything.
+    fn ready(&self, _request: PlainGet<'_>, _peer: &Peer) -> Option<Ready> {
+        None
+    }
 
     /// A request that came by our own HTTP/1.1; whether the client came by https.
     fn answer_http1(
@@ -80,6 +87,10 @@ impl Answer for Arc<Arc<Gate>> {
     type Body = Body;
 
     const READS_BODIES: bool = false;
+
+    fn ready(&self, request: PlainGet<'_>, _: &Peer) -> Option<Ready> {
+        Gate::ready(self, request)
+    }
 
     async fn answer_http1(
         &self,

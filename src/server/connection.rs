@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 
-use super::activity::{Activity, Serving, Watched};
+use super::activity::{Activity, Serving};
 use super::app::Answer;
 use super::deadline::{Deadline, Event};
 use super::generation::Shared;
@@ -25,6 +25,7 @@ use super::peer::Peer;
 use super::prologue::{Prologue, Stream};
 use super::proxy_protocol;
 use super::shutdown::Draining;
+use super::watched::Watched;
 use crate::config::Limits;
 use crate::http1::server as http1;
 use crate::observe::counted_body::CountedBody;
@@ -76,27 +77,52 @@ impl<A: Answer> Shared<A> {
 
     /// Serves until the client leaves, a deadline passes, or the server drains.
     ///
-    /// A connection is idle most of its life, and the state of this function is the memory that it takes then: so what is rare is boxed,
-    /// and no other function stands around it.
-    pub(super) async fn serve<S: Stream>(
+    /// A connection is idle most of its life, and the state of this future is the memory that it takes then: so what is rare is boxed, nothing
+    /// is held twice, and no other future stands around it.
+    pub(super) fn serve<S: Stream>(
         self: Arc<Self>,
-        stream: S,
+        mut stream: S,
         peer: Peer,
         draining: Draining,
         permit: Permit,
-    ) {
-        let activity = Activity::new(permit);
-        let mut connection = http1::Connection::new(&self, stream, &peer, &activity, draining);
-        match connection.serve().await {
-            // TLS has words for an end in good order, and for no other; plain connections just close.
-            Ok(http1::Ended::Closed) if peer.tls.is_some() => connection.say_farewell(),
-            Ok(http1::Ended::Closed) => {}
-            Ok(http1::Ended::Handed(prefix)) => {
-                let (stream, draining) = connection.into_parts();
-                Box::pin(self.serve_by_hyper(stream, prefix, &peer, &activity, draining)).await;
+    ) -> impl Future<Output = ()> + Send {
+        let most = self.generation().limits.connections_per_client;
+        let activity = permit.of_client(peer.ip(), most).map(Activity::new);
+        async move {
+            let Some(activity) = activity else {
+                tracing::debug!(client = ?peer.address, "connection refused: its client has too many");
+                return;
+            };
+            if peer.agreed_on() == Some("h2") {
+                return Box::pin(self.serve_http2(stream, &peer, &activity, draining)).await;
             }
-            Err(error) => tracing::debug!(client = ?peer.address, %error, "connection ended"),
+            let mut connection =
+                http1::Connection::new(&*self, &mut stream, &peer, &activity, draining);
+            match connection.serve().await {
+                // TLS has words for an end in good order, and for no other; plain connections just close.
+                Ok(http1::Ended::Closed) if peer.tls.is_some() => connection.say_farewell(),
+                Ok(http1::Ended::Closed) => {}
+                Ok(http1::Ended::Handed(prefix)) => {
+                    let draining = connection.into_draining();
+                    Box::pin(self.serve_by_hyper(stream, prefix, &peer, &activity, draining)).await;
+                }
+                Err(error) => tracing::debug!(client = ?peer.address, %error, "connection ended"),
+            }
+            activity.has_closed();
         }
+    }
+
+    /// Nothing else may be spoken once both sides agreed on it (RFC 9113 §3.2).
+    async fn serve_http2<S: Stream>(
+        self: &Arc<Self>,
+        stream: S,
+        peer: &Peer,
+        activity: &Arc<Activity>,
+        draining: Draining,
+    ) {
+        activity.speak_http2();
+        self.serve_by_hyper(stream, Bytes::new(), peer, activity, draining)
+            .await;
         activity.has_closed();
     }
 
@@ -120,33 +146,28 @@ impl<A: Answer> Shared<A> {
             let is_last = of_requests.has_begun();
             self.answer(request, peer.clone(), activity, is_last)
         });
-        let connection = generation
-            .protocol
-            .serve_connection_with_upgrades(io, service);
-        let mut connection = pin!(connection);
-        let mut deadline = Deadline::new(activity, &generation.limits, draining);
-        let mut has_taken_leave = false;
-        poll_fn(|context| {
-            loop {
-                if connection.as_mut().poll(context).is_ready() {
-                    return Poll::Ready(());
-                }
-                match deadline.poll(context, &generation.limits) {
-                    Poll::Pending => return Poll::Pending,
-                    // Frames can say that no more requests are wanted; a connection of HTTP/1.1 ends with its answer.
-                    Poll::Ready(Event::Drain | Event::Over)
-                        if activity.is_http2() && !has_taken_leave =>
-                    {
-                        has_taken_leave = true;
-                        deadline.drain();
-                        connection.as_mut().graceful_shutdown();
-                    }
-                    Poll::Ready(Event::Drain) => {}
-                    Poll::Ready(Event::Over) => return Poll::Ready(()),
-                }
-            }
-        })
-        .await;
+        let limits = &generation.limits;
+        let deadline = Deadline::new(activity, limits, draining);
+        // The one takes either version and upgrades, the other nothing but HTTP/2.
+        if activity.is_http2() {
+            let connection = generation.http2.serve_connection(io, service);
+            drive(
+                pin!(connection),
+                hyper_util::server::conn::auto::Connection::graceful_shutdown,
+                (activity, deadline, limits),
+            )
+            .await;
+        } else {
+            let connection = generation
+                .protocol
+                .serve_connection_with_upgrades(io, service);
+            drive(
+                pin!(connection),
+                hyper_util::server::conn::auto::UpgradeableConnection::graceful_shutdown,
+                (activity, deadline, limits),
+            )
+            .await;
+        }
     }
 
     fn answer(
@@ -188,6 +209,36 @@ impl<A: Answer> Shared<A> {
             Ok(response.map(|body| CountedBody::new(body, serving)))
         }
     }
+}
+
+/// Polls a connection of hyper's under its deadline, and has it take its leave when it is to end.
+async fn drive<C: Future>(
+    mut connection: Pin<&mut C>,
+    leave: impl Fn(Pin<&mut C>),
+    (activity, mut deadline, limits): (&Activity, Deadline<'_>, &Limits),
+) {
+    let mut has_taken_leave = false;
+    poll_fn(|context| {
+        loop {
+            if connection.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            match deadline.poll(context, limits) {
+                Poll::Pending => return Poll::Pending,
+                // Frames can say that no more requests are wanted; a connection of HTTP/1.1 ends with its answer.
+                Poll::Ready(Event::Drain | Event::Over)
+                    if activity.is_http2() && !has_taken_leave =>
+                {
+                    has_taken_leave = true;
+                    deadline.drain();
+                    leave(connection.as_mut());
+                }
+                Poll::Ready(Event::Drain) => {}
+                Poll::Ready(Event::Over) => return Poll::Ready(()),
+            }
+        }
+    })
+    .await;
 }
 
 pub(super) fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {

@@ -23,6 +23,10 @@ pub(crate) struct Deadline<'c> {
     timer: Pin<Box<Sleep>>,
     /// When the timer goes off, as time since the connection was opened.
     armed: Duration,
+    /// The task is registered with timer and signal, which need not be asked before they have something to say.
+    is_registered: bool,
+    /// The connection is older than it may become.
+    is_aged: bool,
     draining: Draining,
     next_stage: Pin<Box<dyn Future<Output = Stage> + Send>>,
     /// When the drain began, as time since the connection was opened.
@@ -45,14 +49,23 @@ impl<'c> Deadline<'c> {
             activity,
             timer,
             armed,
+            is_registered: false,
+            is_aged: false,
             next_stage: Box::pin(draining.clone().reached(Stage::Draining)),
             draining,
             draining_since: None,
         }
     }
 
+    /// Whether the next answer should be the last, for the connection's age.
+    pub(crate) fn is_aged(&self) -> bool {
+        self.is_aged
+    }
+
     pub(crate) fn poll(&mut self, context: &mut Context<'_>, limits: &Limits) -> Poll<Event> {
-        if let Poll::Ready(stage) = self.next_stage.as_mut().poll(context) {
+        if (!self.is_registered || self.draining.has_begun())
+            && let Poll::Ready(stage) = self.next_stage.as_mut().poll(context)
+        {
             if stage == Stage::Cut {
                 return Poll::Ready(Event::Over);
             }
@@ -64,10 +77,16 @@ impl<'c> Deadline<'c> {
         if due.is_some_and(|due| due < self.armed) {
             self.arm(due, limits);
         }
+        if self.is_registered && !self.timer.is_elapsed() {
+            return Poll::Pending;
+        }
         loop {
+            self.is_registered = true;
             ready!(self.timer.as_mut().poll(context));
+            let now = self.activity.opened.elapsed();
+            self.is_aged = !limits.connection_age.is_zero() && now >= limits.connection_age;
             let due = self.due(limits);
-            if due.is_some_and(|due| due <= self.activity.opened.elapsed()) {
+            if due.is_some_and(|due| due <= now) {
                 return Poll::Ready(Event::Over);
             }
             self.arm(due, limits);
@@ -105,6 +124,8 @@ impl<'c> Deadline<'c> {
     fn arm(&mut self, due: Option<Duration>, limits: &Limits) {
         // While a request is being answered nothing is due; look again after a while.
         self.armed = due.unwrap_or_else(|| self.activity.opened.elapsed() + limits.header_timeout);
+        // A timer that was moved has to be asked once more.
+        self.is_registered = false;
         self.timer
             .as_mut()
             .reset(Instant::from_std(self.activity.opened + self.armed));

@@ -25,7 +25,9 @@ pub(crate) struct Generation<A> {
     pub(crate) limits: Limits,
     pub(crate) log: Option<AccessRecorder>,
     trusted_proxies: TrustedProxies,
+    /// Either version, as the first bytes say.
     pub(super) protocol: auto::Builder<TokioExecutor>,
+    pub(super) http2: auto::Builder<TokioExecutor>,
     version: AtomicU64,
 }
 
@@ -49,6 +51,7 @@ impl<A: Answer> Generation<A> {
             limits,
             log,
             trusted_proxies,
+            http2: protocol.clone().http2_only(),
             protocol,
             version: AtomicU64::new(0),
         })

@@ -1,7 +1,10 @@
 //! How many connections are open: over all workers, for the limit; and in each worker, for the end.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -12,6 +15,8 @@ pub(super) struct Limit {
     open: AtomicUsize,
     most: AtomicUsize,
     freed: Notify,
+    /// Connections by client, kept only while there is a limit on them.
+    clients: Mutex<HashMap<IpAddr, usize>>,
 }
 
 /// The open connections of one worker.
@@ -24,7 +29,11 @@ pub(super) struct Open {
 
 /// One open connection; it counts until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Permit(Arc<Open>);
+pub(crate) struct Permit {
+    open: Arc<Open>,
+    /// Whose it is, where that counts.
+    client: Option<IpAddr>,
+}
 
 impl Limit {
     pub(super) fn new(most: usize) -> Arc<Self> {
@@ -32,12 +41,17 @@ impl Limit {
             open: AtomicUsize::new(0),
             most: AtomicUsize::new(most),
             freed: Notify::new(),
+            clients: Mutex::default(),
         })
     }
 
     pub(super) fn set(&self, most: usize) {
         self.most.store(most, Ordering::Release);
         self.freed.notify_waiters();
+    }
+
+    fn clients(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn reserve(&self) -> bool {
@@ -69,7 +83,10 @@ impl Open {
     pub(super) fn permit(self: &Arc<Self>) -> Option<Permit> {
         self.limit.reserve().then(|| {
             self.count.fetch_add(1, Ordering::Relaxed);
-            Permit(Arc::clone(self))
+            Permit {
+                open: Arc::clone(self),
+                client: None,
+            }
         })
     }
 
@@ -93,11 +110,50 @@ impl Open {
     }
 }
 
+impl Permit {
+    /// Counts as one of this client's, of whom there may be so many (0: any number); `None` when there are.
+    pub(super) fn of_client(mut self, client: Option<IpAddr>, most: usize) -> Option<Self> {
+        let (Some(client), true) = (client, most > 0) else {
+            return Some(self);
+        };
+        let client = network(client);
+        let mut clients = self.open.limit.clients();
+        let count = clients.entry(client).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        drop(clients);
+        self.client = Some(client);
+        Some(self)
+    }
+}
+
+/// One customer has a whole /64 of IPv6, and could count as many. An IPv4 address is one however it is written.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        IpAddr::V4(address) => address.into(),
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.limit.release();
-        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.all_closed.notify_waiters();
+        if let Some(client) = self.client {
+            let mut clients = self.open.limit.clients();
+            if let Entry::Occupied(mut count) = clients.entry(client) {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
+        }
+        self.open.limit.release();
+        if self.open.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.open.all_closed.notify_waiters();
         }
     }
 }
@@ -126,5 +182,26 @@ mod tests {
         assert!(one.permit().is_none(), "one is open, one may be");
         drop(fourth);
         assert!(one.permit().is_some());
+    }
+
+    #[test]
+    fn a_client_has_so_many() {
+        let open = Open::new(&Limit::new(9));
+        let permit = |client: &str, most| {
+            let client = client.parse().unwrap();
+            open.permit().unwrap().of_client(Some(client), most)
+        };
+        let first = permit("192.0.2.1", 2);
+        let _second = permit("::ffff:192.0.2.1", 2).unwrap();
+        assert!(permit("192.0.2.1", 2).is_none());
+        let _other = permit("192.0.2.2", 2).unwrap();
+        drop(first);
+        let _third = permit("192.0.2.1", 2).unwrap();
+        let _network = permit("2001:db8::1", 1).unwrap();
+        assert!(permit("2001:db8::ffff:1", 1).is_none());
+        assert!(permit("2001:db8:0:1::1", 1).is_some());
+        assert!(permit("2001:db8::1", 0).is_some(), "any number");
+        assert!(open.permit().unwrap().of_client(None, 1).is_some());
+        assert_eq!(open.count(), 4, "who was refused does not count");
     }
 }

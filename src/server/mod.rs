@@ -30,6 +30,7 @@ pub(crate) mod proxy_protocol;
 mod sandbox;
 pub(crate) mod shutdown;
 pub(crate) mod tls;
+mod watched;
 mod worker;
 
 #[cfg(target_os = "linux")]

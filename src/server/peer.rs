@@ -22,6 +22,11 @@ impl Peer {
     pub(crate) fn ip(&self) -> Option<IpAddr> {
         self.address.map(|address| address.ip())
     }
+
+    /// The protocol that the TLS handshake ended with (ALPN).
+    pub(crate) fn agreed_on(&self) -> Option<&'static str> {
+        self.tls.as_ref()?.protocol()
+    }
 }
 
 /// Who asks: the peer, or whom a trusted one speaks for. Without trusted proxies, nothing is looked at.

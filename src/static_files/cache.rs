@@ -140,6 +140,17 @@ impl Cache {
             .unwrap_or_else(|error| Found::from_error(&error))
     }
 
+    /// The file, when it is held and still the one on the disk.
+    pub(crate) fn held(&self, docroot: &Docroot, path: &str) -> Option<Arc<Representation>> {
+        let docroot_id = docroot.id();
+        let held = self.shards.get(&KeyRef {
+            docroot: docroot_id,
+            path,
+        })?;
+        held.is_current(docroot, self.config.revalidate)
+            .then_some(held)
+    }
+
     /// Reads the file anew at the next request for it.
     pub(crate) fn forget(&self, docroot: &Docroot, path: &str) {
         self.shards.remove(&KeyRef {
@@ -226,5 +237,32 @@ impl Hash for KeyRef<'_> {
 impl Equivalent<Key> for KeyRef<'_> {
     fn equivalent(&self, key: &Key) -> bool {
         self.docroot == key.docroot && *self.path == *key.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ways_of_serving_keep_their_numbers_as_long_as_they_are_in_use() {
+        let cache = Cache::new(&CacheConfig::default());
+        let way = |docroot: &str, hidden| Settings {
+            docroot: docroot.into(),
+            hidden,
+            ..Settings::default()
+        };
+        let (one, two) = (way("/one", false), way("/two", false));
+        let (first, second) = (cache.number(&one), cache.number(&two));
+        assert_ne!(first, second);
+        assert_ne!(cache.number(&way("/one", true)), first, "another policy");
+        cache.forget_all_but(&[&one]);
+        assert_eq!(cache.number(&one), first, "as before");
+        assert_ne!(cache.number(&two), second, "never again");
+        assert!(cache.is_for(&CacheConfig::default()));
+        assert!(!cache.is_for(&CacheConfig {
+            memory: 1 << 20,
+            ..CacheConfig::default()
+        }));
     }
 }

@@ -31,6 +31,8 @@ use crate::header::accept;
 use crate::header::media_type;
 use crate::header::precondition::{self, Precondition, Validators};
 use crate::header::range::{self, RangeSet};
+use crate::http1::Ready;
+use crate::http1::head::PlainGet;
 use crate::rejection::Rejection;
 use cache::{Cache, Found};
 use docroot::Docroot;
@@ -86,6 +88,28 @@ impl Files {
             docroot,
             cache,
         }
+    }
+
+    /// All steps at once, for a plain request whose file is held in memory and has been answered with before.
+    pub(crate) fn ready(
+        &self,
+        request: PlainGet<'_>,
+        cache_control: Option<&HeaderValue>,
+    ) -> Option<Ready> {
+        let path = RelativePath::parse(request.path).ok()?;
+        if path.asks_for_directory() || (!self.settings.hidden && path.is_hidden()) {
+            return None;
+        }
+        let file = self.cache.held(&self.docroot, path.as_str())?;
+        let negotiable = self.settings.sidecars && file.negotiable;
+        // Without a coding to choose there is nothing to look for beside the file; else it must have been looked for just now.
+        let has_no_sidecars = !self.settings.sidecars
+            || (file.negotiable && !request.names_codings)
+            || file.sidecars.read() == Some(0);
+        if !has_no_sidecars {
+            return None;
+        }
+        response::ready(&file, negotiable, cache_control, request.if_none_match)
     }
 
     /// Steps 1 to 7.

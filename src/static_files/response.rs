@@ -10,13 +10,14 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use super::body::{Body, Part as BodyPart};
 use super::listing;
 use super::outcome::{self, Outcome, Part, Refusal, Selected};
-use super::representation::{Content, Ready, ReadyMade};
+use super::representation::{Content, Ready, ReadyMade, Representation};
 use crate::header::accept;
 use crate::header::accept_encoding::ContentCoding;
 use crate::header::entity_tag::EntityTag;
 use crate::header::field_lines;
 use crate::header::multipart::{self, Boundary, Multipart};
 use crate::header::range::{self, ByteRange};
+use crate::http1;
 use crate::transform::cache_policy::{IMMUTABLE, NO_CACHE, NO_STORE};
 use crate::transform::error_body;
 
@@ -162,6 +163,41 @@ fn from_ready(
         response.headers_mut().insert(CACHE_CONTROL, cache_control);
     }
     response
+}
+
+/// The whole file from memory, or that the client holds it already, with the fields of the last such answer; the same as [`respond`] would
+/// make of it.
+pub(crate) fn ready(
+    file: &Representation,
+    negotiable: bool,
+    rule: Option<&HeaderValue>,
+    if_none_match: Option<&[u8]>,
+) -> Option<http1::Ready> {
+    let Content::Memory(body) = &file.content else {
+        return None;
+    };
+    let (status, ready, body) = match if_none_match {
+        None => (StatusCode::OK, file.answer.get()?, body.clone()),
+        // A list, a weak tag, or another one takes more than a comparison.
+        Some(held) if held == file.entity_tag().as_value() => (
+            StatusCode::NOT_MODIFIED,
+            file.not_modified.get()?,
+            bytes::Bytes::new(),
+        ),
+        Some(_) => return None,
+    };
+    let cache_control = match rule {
+        Some(rule) => rule,
+        None if file.fingerprinted => &IMMUTABLE,
+        None => &NO_CACHE,
+    };
+    (ready.negotiable == negotiable && ready.cache_control == *cache_control).then(|| {
+        http1::Ready {
+            status,
+            lines: ready.lines.clone(),
+            body,
+        }
+    })
 }
 
 fn keep(ready: &ReadyMade, selected: &Selected, fields: &HeaderMap) {

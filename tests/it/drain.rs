@@ -3,7 +3,9 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::harness::{Client, Docroot, PATIENCE, TestServer, eventually, pattern, request};
+use crate::harness::{
+    Client, Docroot, H2Client, H2Outcome, PATIENCE, TestServer, eventually, pattern, request,
+};
 
 const LARGE: u64 = 32 << 20;
 
@@ -141,5 +143,38 @@ fn workers_stop_together() {
         client.expect_close();
     }
     assert_eq!(download.count_to_end(), LARGE);
+    server.stop_within(PATIENCE);
+}
+
+#[test]
+fn a_request_that_comes_a_moment_later_is_answered_and_told_that_it_was_the_last() {
+    let mut server = TestServer::standard();
+    let mut busy: Vec<Client> = (0..5).map(|_| server.connect()).collect();
+    for client in &mut busy {
+        client.get("/t.bin", &[]).expect(200);
+    }
+    server.begin_shutdown();
+    std::thread::sleep(Duration::from_millis(100));
+    for client in &mut busy {
+        let answer = client.get("/t.bin", &[]);
+        answer.expect(200).expect_field("connection", "close");
+        client.expect_close();
+    }
+    server.stop_within(PATIENCE);
+}
+
+#[test]
+fn a_connection_of_http_2_takes_leave_in_two_steps() {
+    let mut server = TestServer::standard();
+    let mut client = H2Client::over(server.connect());
+    assert!(matches!(
+        client.get("/t.css"),
+        H2Outcome::Response { status: 200, .. }
+    ));
+    server.begin_shutdown();
+    // RFC 9113 §6.8: a request that was on the way when the server took leave is still answered; then its stream is the last.
+    let (last, status) = client.take_leave();
+    assert_eq!((&last[..], status), (&[(1 << 31) - 1, 3][..], 200));
+    client.expect_close();
     server.stop_within(PATIENCE);
 }

@@ -46,6 +46,7 @@ mod methods;
 mod negotiation;
 mod paths;
 mod pipelining;
+mod plain_requests;
 mod preconditions;
 mod proxy_protocol;
 mod ranges;

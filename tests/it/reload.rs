@@ -153,7 +153,6 @@ fn another_configuration_counts_for_the_next_request() {
 }
 
 #[test]
-#[ignore = "a connection keeps the generation that it began with, as yet"]
 fn it_counts_on_connections_that_are_open() {
     let docroot = Docroot::standard();
     let address = free_address();

@@ -136,6 +136,32 @@ impl H2Client {
         self.client.read_to_end();
     }
 
+    /// Waits for the server to take leave, sends one more request as soon as it does, and answers its ping only then: the last streams
+    /// that it named, and the status of the answer.
+    pub(crate) fn take_leave(&mut self) -> (Vec<u32>, u16) {
+        let (mut last, mut late, mut status) = (Vec::new(), 0, 0);
+        while last.len() < 2 || status == 0 {
+            let frame = self.read_frame().expect("a frame");
+            match frame.kind {
+                GOAWAY => {
+                    last.push(number(&frame.payload[..4]));
+                    if last.len() == 1 {
+                        late = self.begin(&[
+                            (":method", "GET"),
+                            (":scheme", "http"),
+                            (":authority", "localhost"),
+                            (":path", "/t.css"),
+                        ]);
+                    }
+                }
+                PING if frame.flags & ACK == 0 => self.send_frame(PING, ACK, 0, &frame.payload),
+                HEADERS if frame.stream == late => status = status_of(&frame.payload),
+                _ => {}
+            }
+        }
+        (last, status)
+    }
+
     pub(crate) fn get(&mut self, path: &str) -> H2Outcome {
         self.exchange(&[
             (":method", "GET"),

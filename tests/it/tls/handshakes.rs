@@ -89,6 +89,27 @@ fn http_2_is_agreed_on_and_spoken() {
 }
 
 #[test]
+fn what_was_agreed_on_is_spoken_and_nothing_else() {
+    // RFC 9113 §3.4: not HTTP/1.1 where HTTP/2 was agreed on, and the other way round.
+    let (server, authority) = serve("");
+    let connect = |protocol| {
+        let client = TlsClient::trusting(&authority).speaking(&[protocol]);
+        client.connect(server.address(), "a.example")
+    };
+    let sent = "GET /t.bin HTTP/1.1\r\nHost: a.example\r\n\r\n";
+    let mut client = connect("h2");
+    client.send(sent);
+    let answer = client.try_read_head(sent.as_bytes()).map(|_| ());
+    let ended = |error: &String| error.contains("closed") || error.contains("ended");
+    assert!(answer.as_ref().is_err_and(ended), "{answer:?}");
+
+    let mut client = connect("http/1.1");
+    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    let answer = client.read_some(13);
+    assert_eq!(answer, b"HTTP/1.1 505 ", "{}", answer.escape_ascii());
+}
+
+#[test]
 fn a_client_that_wants_another_protocol_is_refused() {
     let (server, authority) = serve("");
     let client = TlsClient::trusting(&authority).speaking(&["smtp"]);

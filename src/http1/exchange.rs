@@ -1,0 +1,214 @@
+//! A request and its answer.
+//!
+//! 1. What cannot be answered here is handed on or refused.
+//! 2. The handler answers; the request's body comes as it asks for it.
+//! 3. The answer is sent, while the handler may still be reading.
+//! 4. What is left of the body is thrown away, or the connection ends.
+
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::BytesMut;
+use http::header::{CONNECTION, CONTENT_LENGTH};
+use http::request::Parts;
+use http::{Response, StatusCode, Version};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::body::Incoming;
+use super::head::Head;
+use super::intake::Intake;
+use super::interim::Interim;
+use super::response::{Connection as Persistence, Framing};
+use super::server::{After, Connection};
+use super::transmission::{self, Asked, Transmission};
+use crate::header::framing::RequestBody;
+use crate::rejection::Rejection;
+use crate::server::activity::Serving;
+use crate::server::app::Answer;
+
+impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
+    pub(super) async fn exchange(&mut self, head: Box<Head>) -> io::Result<After> {
+        if A::READS_BODIES
+            && let Some(bytes) = &head.upgrade
+        {
+            // With what follows it, as it came.
+            let mut prefix = BytesMut::from(&bytes[..]);
+            prefix.extend_from_slice(&self.wire.received.split());
+            return Ok(After::Hand(prefix.freeze()));
+        }
+        let body_size = self.generation.limits.body_size;
+        if matches!(head.body, RequestBody::Length(length) if length > body_size) {
+            return self
+                .refuse(Some(&head.parts), Rejection::BODY_TOO_LARGE)
+                .await;
+        }
+        let is_last = self.is_last();
+        let mut intake = Intake::new(&head, self.generation.head_limits(), body_size);
+        let Head {
+            mut parts,
+            keeps_alive,
+            ..
+        } = *head;
+        let log = self.generation.begin_log(&parts, self.peer);
+        let mut serving = self.activity.begin(log);
+        let mut asked = Asked::new(&parts);
+        let mut body = Incoming::default();
+        if A::READS_BODIES {
+            let (incoming, channel) = intake.open();
+            body = incoming;
+            asked = asked.with_trailers(&parts);
+            // RFC 9110 §15.2: a client of HTTP/1.0 knows of none.
+            if parts.version == Version::HTTP_11 {
+                parts.extensions.insert(Interim(channel));
+            }
+        }
+        let is_encrypted = self.generation.introduce(&mut parts, self.peer);
+        let answered = self.answer(parts, is_encrypted, body, &mut intake).await?;
+        let refused = answered.as_ref().err().copied();
+        let response = match answered {
+            Ok(response) => response,
+            Err(rejection) => self.generation.app.refuse(None, rejection).await,
+        };
+        serving.answered(&response);
+        let keeps_alive = keeps_alive
+            && refused.is_none()
+            && !is_last
+            && intake.lets_go_on(&mut self.wire.received)
+            && !self.activity.is_draining()
+            && !response.headers().contains_key(CONNECTION);
+        let persistence = Persistence::new(asked.version, keeps_alive);
+        let is_delimited = self
+            .transmit(response, &asked, persistence, &mut intake, &mut serving)
+            .await?;
+        drop(serving);
+        match refused {
+            Some(rejection) => Ok(After::refusal(rejection)),
+            None => self.leave(intake, keeps_alive && is_delimited).await,
+        }
+    }
+
+    /// Step 2. Inside: why the request's body is none.
+    async fn answer(
+        &mut self,
+        parts: Parts,
+        is_encrypted: bool,
+        body: Incoming,
+        intake: &mut Intake,
+    ) -> io::Result<Result<Response<A::Body>, Rejection>> {
+        let generation = Arc::clone(&self.generation);
+        let mut answering = pin!(generation.app.answer_http1(parts, body, is_encrypted));
+        poll_fn(|context| {
+            loop {
+                if let Poll::Ready(response) = answering.as_mut().poll(context) {
+                    return Poll::Ready(Ok(Ok(response)));
+                }
+                match intake.poll(&mut self.wire, context) {
+                    Poll::Ready(Ok(Ok(()))) => {
+                        self.activity.wait(None, false);
+                        continue;
+                    }
+                    Poll::Ready(Ok(Err(rejection))) => return Poll::Ready(Ok(Err(rejection))),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => {}
+                }
+                self.activity
+                    .wait(intake.patience(&self.generation.limits), false);
+                return match self.poll_deadline(context) {
+                    Poll::Ready(()) => Poll::Ready(Ok(Err(intake.refuse(Rejection::TIMED_OUT)))),
+                    Poll::Pending => Poll::Pending,
+                };
+            }
+        })
+        .await
+    }
+
+    /// Step 3. Whether the client can tell where the answer ends without the end of the connection.
+    pub(super) async fn transmit(
+        &mut self,
+        response: Response<A::Body>,
+        asked: &Asked,
+        persistence: Persistence,
+        intake: &mut Intake,
+        serving: &mut Serving,
+    ) -> io::Result<bool> {
+        let (mut parts, mut body) = response.into_parts();
+        // RFC 9110 §8.6: not even that of what is not there.
+        if matches!(
+            parts.status,
+            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT
+        ) {
+            parts.headers.remove(CONTENT_LENGTH);
+        }
+        let lines = A::take_lines(&mut body);
+        let framing = transmission::framing(asked, &parts, &body, lines.is_some())?;
+        let mut transmission = Transmission::new(
+            intake.take_interim(),
+            &parts,
+            lines.as_deref(),
+            body,
+            (framing, asked.takes_trailers),
+            persistence,
+        );
+        drop((parts, lines));
+        transmission.starts_at(self.wire.written);
+        poll_fn(|context| {
+            loop {
+                if let Poll::Ready(sent) =
+                    transmission.poll(&mut self.wire, self.activity, serving, context)
+                {
+                    return Poll::Ready(sent);
+                }
+                match intake.poll(&mut self.wire, context) {
+                    Poll::Ready(Ok(Ok(()))) => {
+                        self.activity.wait(None, false);
+                        continue;
+                    }
+                    // The head is out: all that can be said now is that something broke off.
+                    Poll::Ready(Ok(Err(rejection))) => {
+                        return Poll::Ready(Err(io::Error::other(rejection.reason())));
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => {}
+                }
+                let patience = intake.patience(&self.generation.limits);
+                self.activity.wait(patience, transmission.is_blocked());
+                return match self.poll_deadline(context) {
+                    Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                    Poll::Pending => Poll::Pending,
+                };
+            }
+        })
+        .await?;
+        serving.finish();
+        Ok(!matches!(framing, Framing::UntilClose))
+    }
+
+    /// Step 4.
+    async fn leave(&mut self, mut intake: Intake, keeps_alive: bool) -> io::Result<After> {
+        if intake.is_over() {
+            return Ok(match keeps_alive {
+                true => After::Next,
+                false if self.wire.received.is_empty() => After::Close,
+                false => After::Linger,
+            });
+        }
+        if !keeps_alive {
+            return Ok(After::Linger);
+        }
+        self.activity.has_read();
+        let discarded = poll_fn(|context| {
+            if let Poll::Ready(discarded) = intake.poll_discard(&mut self.wire, context) {
+                return Poll::Ready(discarded);
+            }
+            self.poll_deadline(context).map(|()| Ok(false))
+        });
+        if !discarded.await? {
+            return Ok(After::Linger);
+        }
+        self.activity.rest();
+        Ok(After::Next)
+    }
+}

@@ -201,8 +201,7 @@ pub(crate) struct Site {
     /// Default: `false`.
     pub(crate) hsts_preload: Option<Switch>,
     /// Whether plain HTTP requests are sent on to the same path and query over TLS, with 308. Those for `/.well-known/acme-challenge/`
-    /// are answered, because certificates are issued by it. The site needs `hosts`: a request must not choose where it is sent. Behind
-    /// `trusted_proxies`, what counts is by which scheme they were asked, for `hsts` too; they must say so.
+    /// are answered, because certificates are issued by it. The site needs `hosts`: a request must not choose where it is sent.
     /// Default: `false`.
     pub(crate) https_redirect: Option<Switch>,
     /// The port that `https_redirect` leads to, as clients see it.

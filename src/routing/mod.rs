@@ -5,6 +5,7 @@
 //! 3. Its path, decoded once, picks the route; the same decoded path is what the handler gets.
 //! 4. A refusal is rendered as the site's error page, and the site's and route's fields are set.
 
+mod cors;
 mod encryption;
 mod gate;
 pub(crate) mod host;

@@ -8,21 +8,19 @@ use std::task::{Context, Poll};
 
 use axum::extract::OriginalUri;
 use bytes::Bytes;
-use http::header::{
-    ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, ORIGIN,
-};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use tower_http::cors::CorsLayer;
 use tower_layer::Layer as _;
 use tower_service::Service as _;
 
+use super::cors;
 use super::encryption::Encryption;
 use super::gate::Via;
 use super::path::PathPattern;
 use super::redirect::Redirect;
-use crate::config::{Cors, RouteAction, RouteConfig, SiteConfig};
+use crate::config::{RouteAction, RouteConfig, SiteConfig};
 use crate::http1::Ready;
 use crate::http1::head::PlainGet;
 use crate::rejection::Rejection;
@@ -89,7 +87,7 @@ impl Site {
             cache_control: config.cache_control.clone(),
             headers: config.headers.clone(),
             error_pages: config.error_pages.clone(),
-            cors: config.cors.as_ref().map(cors_layer),
+            cors: config.cors.as_ref().map(cors::layer),
             encryption: Encryption::new(config),
             is_plain: config.routes.is_empty()
                 && config.headers.is_empty()
@@ -132,7 +130,7 @@ impl Site {
     }
 
     async fn answer_as_asked(self: &Arc<Self>, parts: &Parts, as_lines: bool) -> Response<Body> {
-        match self.cors.as_ref().filter(|_| concerns_cors(parts)) {
+        match self.cors.as_ref().filter(|_| cors::concerns(parts)) {
             None => self.answer_routed(parts, as_lines).await,
             Some(cors) => Box::pin(self.answer_with_cors(cors, parts)).await,
         }
@@ -361,26 +359,6 @@ fn fixed(
         fields.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
     response
-}
-
-/// An OPTIONS request that is no preflight is an ordinary one.
-fn concerns_cors(parts: &Parts) -> bool {
-    parts.method != Method::OPTIONS
-        || (parts.headers.contains_key(ORIGIN)
-            && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD))
-}
-
-fn cors_layer(cors: &Cors) -> CorsLayer {
-    let origins = match cors {
-        Cors::Any => AllowOrigin::any(),
-        Cors::Origins(origins) => AllowOrigin::list(origins.iter().cloned()),
-    };
-    CorsLayer::new()
-        .allow_origin(origins)
-        .allow_methods([Method::GET, Method::HEAD])
-        .allow_headers(Any)
-        .expose_headers(Any)
-        .max_age(std::time::Duration::from_secs(24 * 60 * 60))
 }
 
 /// What the CORS layer wraps.

@@ -16,7 +16,7 @@ use super::request;
 use super::site::Site;
 use crate::config::Config;
 use crate::http1::Ready;
-use crate::http1::head::PlainGet;
+use crate::http1::plain::PlainGet;
 use crate::rejection::Rejection;
 use crate::server::{ConnectionInfo, TlsSession};
 use crate::static_files::body::Body;

@@ -22,7 +22,7 @@ use super::path::PathPattern;
 use super::redirect::Redirect;
 use crate::config::{RouteAction, RouteConfig, SiteConfig};
 use crate::http1::Ready;
-use crate::http1::head::PlainGet;
+use crate::http1::plain::PlainGet;
 use crate::rejection::Rejection;
 use crate::static_files::body::Body;
 use crate::static_files::cache::Cache;

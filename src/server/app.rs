@@ -15,7 +15,7 @@ use tower_service::Service as _;
 use super::guarded_body::GuardedBody;
 use super::peer::Peer;
 use crate::config::Config;
-use crate::http1::head::PlainGet;
+use crate::http1::plain::PlainGet;
 use crate::http1::{self, Ready};
 use crate::rejection::Rejection;
 use crate::routing::{self, Gate, Via};

@@ -32,7 +32,7 @@ use crate::header::media_type;
 use crate::header::precondition::{self, Precondition, Validators};
 use crate::header::range::{self, RangeSet};
 use crate::http1::Ready;
-use crate::http1::head::PlainGet;
+use crate::http1::plain::PlainGet;
 use crate::rejection::Rejection;
 use cache::{Cache, Found};
 use docroot::Docroot;

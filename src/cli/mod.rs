@@ -7,6 +7,7 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 mod control;
+mod descriptors;
 mod diagnostics;
 pub(crate) mod operate;
 pub(crate) mod serve;

@@ -38,7 +38,7 @@ use self::{
 };
 use super::{
     control::{self, Control},
-    diagnostics, report_text, say,
+    descriptors, diagnostics, report_text, say,
     signals::{Asked, Signals},
     sockets::PassedSockets,
     supervisor::{self, Moment},
@@ -55,6 +55,7 @@ pub(crate) fn run(args: &ServeArgs) -> ExitCode {
         (false, 1) => diagnostics::Level::Details,
         (false, _) => diagnostics::Level::Everything,
     });
+    descriptors::raise();
     let mut takeover = match upgrade::from_parent() {
         Ok(takeover) => takeover,
         Err(error) => {

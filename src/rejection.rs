@@ -63,6 +63,8 @@ impl Rejection {
 
     // The server's own trouble.
     pub(crate) const IO: Self = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "i/o-error");
+    pub(crate) const ANSWER: Self =
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "unsendable-answer");
     pub(crate) const REPLACED: Self = Self::new(StatusCode::SERVICE_UNAVAILABLE, "file-replaced");
     pub(crate) const EXHAUSTED: Self =
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "out-of-descriptors");

@@ -575,7 +575,6 @@ fn a_drain_that_takes_too_long_is_told_and_exits_with_1() {
 // Heavy
 
 #[test]
-#[ignore = "heavy: a thousand connections and their threads"]
 fn a_thousand_downloads_survive_ten_reloads() {
     const LENGTH: u64 = 8 << 20;
     let site = Site::new("");

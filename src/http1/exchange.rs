@@ -69,7 +69,13 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         let answered = self.answer(parts, is_encrypted, body, &mut intake).await?;
         let refused = answered.as_ref().err().copied();
         let response = match answered {
-            Ok(response) => response,
+            Ok(response) if transmission::is_sendable(&asked, &response) => response,
+            Ok(_) => {
+                tracing::error!(
+                    "a handler's answer cannot be sent: its status is none, or its Content-Length not that of its body"
+                );
+                self.generation.app.refuse(None, Rejection::ANSWER).await
+            }
             Err(rejection) => self.generation.app.refuse(None, rejection).await,
         };
         serving.answered(&response);
@@ -143,7 +149,7 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
             parts.headers.remove(CONTENT_LENGTH);
         }
         let lines = A::take_lines(&mut body);
-        let framing = transmission::framing(asked, &parts, &body, lines.is_some())?;
+        let framing = transmission::framing(asked, &parts, &body, lines.is_some());
         let mut transmission = Transmission::new(
             intake.take_interim(),
             &parts,

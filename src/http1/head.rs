@@ -165,9 +165,8 @@ fn build(
     let expects_continue = body != RequestBody::None
         && parts.version == Version::HTTP_11
         && parts.headers.contains_key(EXPECT);
-    let asks_for_upgrade = connection.upgrade
-        && parts.version == Version::HTTP_11
-        && parts.headers.contains_key(UPGRADE);
+    let asks_for_upgrade =
+        connection.upgrade && parts.version == Version::HTTP_11 && names_a_protocol(&parts);
     Ok(Box::new(Head {
         parts,
         body,
@@ -175,6 +174,17 @@ fn build(
         expects_continue,
         upgrade: asks_for_upgrade.then(|| head.clone()),
     }))
+}
+
+/// RFC 9113 §3.1 has taken `h2c` out of use: to be ignored, as any upgrade may be.
+fn names_a_protocol(parts: &Parts) -> bool {
+    parts
+        .headers
+        .get_all(UPGRADE)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .any(|protocol| !protocol.is_empty() && !protocol.eq_ignore_ascii_case(b"h2c"))
 }
 
 /// Applications behind the names of CGI read `_`, and some `.`, as `-`.

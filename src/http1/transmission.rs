@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TE};
 use http::response::Parts;
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use http_body::{Body, Frame};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -270,52 +270,53 @@ impl Default for Asked {
     }
 }
 
+/// Whether an answer can be one: it is final, and does not contradict itself.
+pub(super) fn is_sendable(asked: &Asked, response: &Response<impl Body>) -> bool {
+    // Then the length is that of a body that is not sent.
+    let is_bare = asked.method == Method::HEAD || has_no_content(response.status());
+    let said = response.headers().get(CONTENT_LENGTH);
+    let is_true = |said: &HeaderValue| match (length(said), response.body().size_hint().exact()) {
+        (Some(_), _) if is_bare => true,
+        (Some(said), Some(length)) => said == length,
+        (said, _) => said.is_some(),
+    };
+    !response.status().is_informational() && said.is_none_or(is_true)
+}
+
+fn has_no_content(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+    )
+}
+
+fn length(said: &HeaderValue) -> Option<u64> {
+    said.to_str().ok()?.parse().ok()
+}
+
 /// How the end of an answer's body is told to this client (RFC 9112 §6.3).
-///
-/// # Errors
-/// When the answer contradicts itself.
 pub(super) fn framing(
     asked: &Asked,
     parts: &Parts,
     body: &impl Body,
     has_ready_lines: bool,
-) -> io::Result<Framing> {
-    if asked.method == Method::HEAD
-        || matches!(
-            parts.status,
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-        )
-    {
-        return Ok(Framing::Nothing);
-    }
-    let exact = body.size_hint().exact();
+) -> Framing {
     // RFC 9110 §15.3.6: there is nothing to be sent, and it is said.
     if parts.status == StatusCode::RESET_CONTENT {
-        return Ok(Framing::Length(0));
+        return Framing::Length(0);
     }
-    if has_ready_lines {
-        return Ok(Framing::Length(exact.unwrap_or_default()));
+    if asked.method == Method::HEAD || has_no_content(parts.status) {
+        return Framing::Nothing;
     }
-    if let Some(length) = exact {
-        let said = parts.headers.get(CONTENT_LENGTH);
-        if said.is_some_and(|said| {
-            said.to_str().ok().and_then(|said| said.parse().ok()) != Some(length)
-        }) {
-            return Err(io::Error::other(
-                "a Content-Length that is not that of the body",
-            ));
-        }
-        return Ok(Framing::Length(length));
+    let said = parts.headers.get(CONTENT_LENGTH).and_then(length);
+    match body.size_hint().exact() {
+        exact if has_ready_lines => Framing::Length(exact.unwrap_or_default()),
+        // What was promised and is not there is missed.
+        Some(exact) => Framing::Length(said.unwrap_or(exact)),
+        None => match said {
+            Some(said) => Framing::Length(said),
+            None if asked.version == Version::HTTP_11 => Framing::Chunked,
+            None => Framing::UntilClose,
+        },
     }
-    if let Some(said) = parts.headers.get(CONTENT_LENGTH) {
-        let length = said.to_str().ok().and_then(|said| said.parse().ok());
-        return length
-            .map(Framing::Length)
-            .ok_or_else(|| io::Error::other("a Content-Length that is no number"));
-    }
-    Ok(if asked.version == Version::HTTP_11 {
-        Framing::Chunked
-    } else {
-        Framing::UntilClose
-    })
 }

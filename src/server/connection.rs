@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response, Version};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -141,11 +141,8 @@ impl<A: Answer> Shared<A> {
             activity: Arc::clone(activity),
             is_logged: generation.log.is_some(),
         });
-        let of_requests = draining.clone();
-        let service = service_fn(|request: Request<Incoming>| {
-            let is_last = of_requests.has_begun();
-            self.answer(request, peer.clone(), activity, is_last)
-        });
+        let service =
+            service_fn(|request: Request<Incoming>| self.answer(request, peer.clone(), activity));
         let limits = &generation.limits;
         let deadline = Deadline::new(activity, limits, draining);
         // The one takes either version and upgrades, the other nothing but HTTP/2.
@@ -175,7 +172,6 @@ impl<A: Answer> Shared<A> {
         request: Request<Incoming>,
         peer: Peer,
         activity: &Arc<Activity>,
-        is_last: bool,
     ) -> impl Future<Output = Result<Response<CountedBody<A::Body, Serving>>, Infallible>> + use<A>
     {
         let generation = self.generation();
@@ -199,7 +195,8 @@ impl<A: Answer> Shared<A> {
                     _ => response,
                 }
             };
-            if is_last && version <= Version::HTTP_11 {
+            // Only a request for an upgrade gets here by HTTP/1.1. Without one, this connection ends: the next request is for our own parser.
+            if version <= Version::HTTP_11 && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 response
                     .headers_mut()
                     .insert(CONNECTION, HeaderValue::from_static("close"));

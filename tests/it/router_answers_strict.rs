@@ -63,3 +63,15 @@ fn the_connection_is_the_servers_and_not_the_handlers() {
     }
     client.finish();
 }
+
+#[test]
+fn what_cannot_be_sent_is_a_500() {
+    // RFC 9110 §15.2: a status of the class 1xx is no final answer.
+    let (server, _) = TestServer::app("");
+    let mut client = server.connect();
+    for status in [100, 101, 103, 199] {
+        client.get(&format!("/status/{status}"), &[]).expect(500);
+    }
+    client.get("/x", &[]).expect(200);
+    client.finish();
+}

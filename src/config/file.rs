@@ -312,8 +312,7 @@ pub(crate) struct Limits {
     /// the request, or `"pass"` them on (against forged `X_Forwarded_For`, `Remote_User` and the like).
     /// Default: `"drop"`.
     pub(crate) odd_names: Option<Text>,
-    /// Most connections open at a time; more wait to be accepted. The process needs a descriptor for each, and
-    /// asks for as many as the system lets it have.
+    /// Most connections open at a time; more wait to be accepted. Each takes a descriptor; the program asks for all it may have.
     /// Default: `65536`.
     pub(crate) connections: Option<Number>,
     /// Most connections of one client address at a time (of IPv6, of a `/64`); more are closed at once. `0`: any number. Not the default,

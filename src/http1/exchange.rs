@@ -30,6 +30,7 @@ use crate::server::activity::Serving;
 use crate::server::app::Answer;
 
 impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
+    /// Step 1, and the others.
     pub(super) async fn exchange(&mut self, head: Box<Head>) -> io::Result<After> {
         if A::READS_BODIES
             && let Some(bytes) = &head.upgrade
@@ -45,13 +46,19 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
                 .refuse(Some(&head.parts), Rejection::BODY_TOO_LARGE)
                 .await;
         }
+        self.exchange_here(*head).await
+    }
+
+    /// Steps 2 to 4.
+    async fn exchange_here(&mut self, head: Head) -> io::Result<After> {
         let is_last = self.is_last();
-        let mut intake = Intake::new(&head, self.generation.head_limits(), body_size);
+        let limits = self.generation.head_limits();
+        let mut intake = Intake::new(&head, limits, self.generation.limits.body_size);
         let Head {
             mut parts,
             keeps_alive,
             ..
-        } = *head;
+        } = head;
         let log = self.generation.begin_log(&parts, self.peer);
         let mut serving = self.activity.begin(log);
         let mut asked = Asked::new(&parts);

@@ -23,6 +23,7 @@ impl Rejection {
     pub(crate) const TARGET_FORM: Self = Self::new(StatusCode::BAD_REQUEST, "target-form");
     pub(crate) const FRAMING: Self = Self::new(StatusCode::BAD_REQUEST, "message-framing");
     pub(crate) const HEAD: Self = Self::new(StatusCode::BAD_REQUEST, "malformed-head");
+    pub(crate) const NOT_HTTP: Self = Self::new(StatusCode::BAD_REQUEST, "not-http");
     pub(crate) const LINE_END: Self = Self::new(StatusCode::BAD_REQUEST, "bare-line-feed");
     pub(crate) const CHUNK: Self = Self::new(StatusCode::BAD_REQUEST, "malformed-chunk");
     pub(crate) const BODY_INCOMPLETE: Self = Self::new(StatusCode::BAD_REQUEST, "body-incomplete");

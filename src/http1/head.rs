@@ -117,6 +117,7 @@ fn parse<'b, T>(
         Ok(Status::Complete(_)) => {}
         Err(Error::TooManyHeaders) => return Err(Rejection::FIELDS_TOO_LARGE),
         Err(Error::Version) if names_version(head) => return Err(Rejection::VERSION),
+        Err(_) if !is_meant_as_http(head) => return Err(Rejection::NOT_HTTP),
         // The empty line is there, so a partial head lacks nothing but sense.
         Ok(Status::Partial) | Err(_) => return Err(Rejection::HEAD),
     }
@@ -190,6 +191,17 @@ fn names_a_protocol(parts: &Parts) -> bool {
 /// Applications behind the names of CGI read `_`, and some `.`, as `-`.
 pub(super) fn is_odd(name: &str) -> bool {
     memchr::memchr2(b'_', b'.', name.as_bytes()).is_some()
+}
+
+/// Whether a first line was meant as a request of HTTP/1.1, for all that is wrong with it. Who sends neither a method that anybody knows nor the
+/// name of the protocol speaks something else, and would not understand an answer.
+fn is_meant_as_http(head: &[u8]) -> bool {
+    const METHODS: [&[u8]; 9] = [
+        b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE",
+    ];
+    let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
+    let method = line.split(|&byte| byte == b' ').next().unwrap_or_default();
+    METHODS.contains(&method) || memchr::memmem::find(&line.to_ascii_uppercase(), b"HTTP").is_some()
 }
 
 /// Whether the request line is one, but for a version that is not ours (RFC 9112 §2.3).
@@ -335,6 +347,25 @@ mod tests {
         assert_eq!(status("GET / http/1.1\r\n\r\n"), Some(400));
         assert_eq!(status("GET /a b HTTP/1.1\r\n\r\n"), Some(400));
         assert_eq!(status("GET / HTTP/11\r\n\r\n"), Some(400));
+    }
+
+    #[test]
+    fn what_is_no_http_is_told_from_bad_http() {
+        let verdict = |head: &str| take_from(head.as_bytes()).err();
+        for head in [
+            "INVALID CONNECTION PREFACE\r\n\r\n",
+            "HELO there\r\n\r\n",
+            "\0\r\n\r\n",
+        ] {
+            assert_eq!(verdict(head), Some(Rejection::NOT_HTTP), "{head:?}");
+        }
+        for head in [
+            "GET / SPDY/3\r\n\r\n",
+            "BREW / http/1.1\r\n\r\n",
+            "GET\r\n\r\n",
+        ] {
+            assert_eq!(verdict(head), Some(Rejection::HEAD), "{head:?}");
+        }
     }
 
     #[test]

@@ -171,6 +171,10 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
                         return Ok(Next::Ready(ready, log.map(Box::new)));
                     }
                     Ok(None) => {}
+                    Err(Rejection::NOT_HTTP) if self.wire.written == 0 => {
+                        tracing::debug!(client = ?self.peer.address, "the client does not speak HTTP");
+                        return Ok(Next::Closed);
+                    }
                     Err(rejection) => return Ok(Next::Refused(rejection)),
                 }
             }

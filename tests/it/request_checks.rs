@@ -309,3 +309,19 @@ fn http_1_0_is_never_told_to_continue() {
         .exchange("GET http://localhost/t.bin HTTP/1.0\r\n\r\n")
         .expect(200);
 }
+
+#[test]
+fn who_does_not_speak_http_is_not_answered_in_it() {
+    let server = TestServer::standard();
+    for sent in [
+        "INVALID CONNECTION PREFACE\r\n\r\n",
+        "HELO localhost\r\n\r\n",
+    ] {
+        let mut client = server.connect();
+        client.send(sent);
+        assert_eq!(client.read_to_end(), b"", "{sent:?}");
+    }
+    for sent in ["GET /t.bin\r\n\r\n", "BREW /pot http/1.1\r\n\r\n"] {
+        server.connect().exchange(sent).expect(400);
+    }
+}

@@ -79,7 +79,11 @@ pub fn head(input: &[u8]) {
     let verdict = |received: &mut BytesMut| {
         let mut plain = None;
         let taken = head::take(received, limits, false, |request| {
-            plain = Some((request.host.to_owned(), request.path.to_owned()));
+            plain = Some((
+                request.host.to_owned(),
+                request.path.to_owned(),
+                request.closes,
+            ));
             None::<()>
         });
         taken.map(|head| {
@@ -87,11 +91,11 @@ pub fn head(input: &[u8]) {
                 let Taken::Head(head) = taken else {
                     panic!("nothing was ready");
                 };
-                if let Some((host, path)) = &plain {
+                if let Some((host, path, closes)) = &plain {
                     let said = head.parts.headers["host"].as_bytes();
                     let said = Host::parse(said).expect("a plain request has a sound host");
                     assert_eq!((said.name(), head.parts.uri.path()), (&**host, &**path));
-                    assert!(head.keeps_alive && head.body == RequestBody::None);
+                    assert!(head.keeps_alive != *closes && head.body == RequestBody::None);
                 }
                 assert!(head.parts.headers.len() <= limits.count, "too many fields");
                 let fields: Vec<_> = head.parts.headers.into_iter().collect();

@@ -64,6 +64,7 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
     pub(super) fn send_ready(
         &mut self,
         ready: Ready,
+        closes: bool,
         mut log: Option<Box<Exchange>>,
     ) -> io::Result<Option<Box<Unsent>>> {
         // Whoever sends the rest is woken.
@@ -79,7 +80,7 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         }
         let mut head = SPARE.take();
         head.clear();
-        let now = response::write_ready(&mut head, status, &lines);
+        let now = response::write_ready(&mut head, status, &lines, closes);
         if body.len() <= JOINED {
             head.extend_from_slice(&body);
             body = Bytes::new();

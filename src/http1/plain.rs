@@ -4,7 +4,7 @@
 
 use super::head::is_odd;
 
-/// A request for a file in the plainest form: GET, HTTP/1.1, one host, a connection that is kept, and no field that has a say in the
+/// A request for a file in the plainest form: GET, HTTP/1.1, one host, and no field that has a say in the
 /// answer. What a browser and a load balancer send for an image is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PlainGet<'h> {
@@ -16,6 +16,8 @@ pub(crate) struct PlainGet<'h> {
     pub(crate) names_codings: bool,
     /// What the client holds already; with it, no time counts (RFC 9110 §13.2.2).
     pub(crate) if_none_match: Option<&'h [u8]>,
+    /// Whether the client sends nothing after it (RFC 9112 §9.6).
+    pub(crate) closes: bool,
 }
 
 impl<'h> PlainGet<'h> {
@@ -26,6 +28,7 @@ impl<'h> PlainGet<'h> {
         let path = plain_path(request.path?)?;
         let (mut host, mut names_codings) = (None, false);
         let (mut if_none_match, mut names_time) = (None, false);
+        let (mut persistence, mut closes) = (false, false);
         for field in &*request.headers {
             match Weight::of(field.name) {
                 Weight::None => {}
@@ -33,7 +36,13 @@ impl<'h> PlainGet<'h> {
                 Weight::Codings => names_codings = true,
                 Weight::Held if if_none_match.is_none() => if_none_match = Some(field.value),
                 Weight::Time => names_time = true,
-                Weight::Connection if field.value.eq_ignore_ascii_case(b"keep-alive") => {}
+                Weight::Connection if !persistence => {
+                    persistence = true;
+                    closes = field.value.eq_ignore_ascii_case(b"close");
+                    if !closes && !field.value.eq_ignore_ascii_case(b"keep-alive") {
+                        return None;
+                    }
+                }
                 _ => return None,
             }
         }
@@ -42,6 +51,7 @@ impl<'h> PlainGet<'h> {
             path,
             names_codings,
             if_none_match,
+            closes,
         })
     }
 }
@@ -224,7 +234,12 @@ mod tests {
         let head = |fields: &str| format!("GET / HTTP/1.1\r\nHost: x\r\n{fields}");
         assert_eq!(plain(&head("Content-Length: 0")), None);
         assert_eq!(plain(&head("Transfer-Encoding: chunked")), None);
-        assert_eq!(plain(&head("Connection: close")), None);
+        assert_eq!(plain(&head("Connection: close, x")), None);
+        assert_eq!(
+            plain(&head("Connection: keep-alive\r\nConnection: close")),
+            None
+        );
+        assert!(plain(&head("Connection: close")).is_some());
         assert_eq!(
             plain(&head("If-None-Match: \"a\"\r\nIf-None-Match: \"b\"")),
             None

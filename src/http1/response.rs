@@ -84,11 +84,20 @@ pub(super) fn write_head(
 }
 
 /// Writes the head of an answer whose fields are all written already, but for the date; tells when that was.
-pub(super) fn write_ready(out: &mut Vec<u8>, status: StatusCode, lines: &[u8]) -> Instant {
+pub(super) fn write_ready(
+    out: &mut Vec<u8>,
+    status: StatusCode,
+    lines: &[u8],
+    closes: bool,
+) -> Instant {
     write_status_line(out, status);
     out.extend_from_slice(lines);
     let now = clock::write_date(out);
-    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(if closes {
+        b"connection: close\r\n\r\n"
+    } else {
+        b"\r\n"
+    });
     now
 }
 

@@ -54,7 +54,8 @@ pub(crate) enum Ended {
 
 enum Next {
     Head(Box<Head>),
-    Ready(Ready, Option<Box<Exchange>>),
+    /// With whether it is the last.
+    Ready(Ready, bool, Option<Box<Exchange>>),
     Refused(Rejection),
     Handed,
     Closed,
@@ -124,11 +125,15 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         loop {
             // Boxed: a connection is idle most of its life, and small then.
             let after = match self.next_head().await? {
-                Next::Ready(ready, log) => {
-                    if let Some(rest) = self.send_ready(ready, log)? {
+                Next::Ready(ready, closes, log) => {
+                    if let Some(rest) = self.send_ready(ready, closes, log)? {
                         Box::pin(self.send_rest(rest)).await?;
                     }
-                    After::Next
+                    match closes {
+                        false => After::Next,
+                        true if self.wire.received.is_empty() => After::Close,
+                        true => After::Linger,
+                    }
                 }
                 Next::Head(head) => Box::pin(self.exchange(head)).await?,
                 Next::Refused(rejection) => Box::pin(self.refuse(None, rejection)).await?,
@@ -165,10 +170,10 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
                 self.shared.refresh(&mut self.generation);
                 match self.take_head() {
                     Ok(Some(Taken::Head(head))) => return Ok(Next::Head(head)),
-                    Ok(Some(Taken::Ready(ready, head))) => {
+                    Ok(Some(Taken::Ready((ready, closes), head))) => {
                         let log =
                             head.and_then(|head| self.generation.begin_log(&head.parts, self.peer));
-                        return Ok(Next::Ready(ready, log.map(Box::new)));
+                        return Ok(Next::Ready(ready, closes, log.map(Box::new)));
                     }
                     Ok(None) => {}
                     Err(Rejection::NOT_HTTP) if self.wire.written == 0 => {
@@ -217,7 +222,7 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
     }
 
     /// With its answer, where that is at hand, and nobody has to be told of it.
-    fn take_head(&mut self) -> Result<Option<Taken<Ready>>, Rejection> {
+    fn take_head(&mut self) -> Result<Option<Taken<(Ready, bool)>>, Rejection> {
         let Self {
             generation,
             wire,
@@ -233,9 +238,8 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
             generation.head_limits(),
             is_logged,
             |plain| {
-                may_be_ready
-                    .then(|| generation.app.ready(plain, peer))
-                    .flatten()
+                let ready = may_be_ready.then(|| generation.app.ready(plain, peer));
+                Some((ready.flatten()?, plain.closes))
             },
         )
     }

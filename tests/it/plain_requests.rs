@@ -78,6 +78,26 @@ fn with_settings_that_change_answers() {
 }
 
 #[test]
+fn the_last_request_of_a_connection_is_answered_as_such() {
+    let server = TestServer::standard();
+    server.get("/t.bin", &[]).expect(200);
+    for fields in [&["Connection: close"][..], &["Connection: close", STEPS]] {
+        let mut client = server.connect();
+        let text = request("GET", "/t.bin", fields);
+        let response = client.exchange(&text).expect(200);
+        assert!(response.lists("Connection", "close"), "{response:?}");
+        client.expect_close();
+        // What a client sends all the same is not looked at.
+        let mut client = server.connect();
+        let response = client
+            .exchange(text + &request("GET", "/missing", &[]))
+            .expect(200);
+        assert!(response.lists("Connection", "close"), "{response:?}");
+        client.expect_close();
+    }
+}
+
+#[test]
 fn a_changed_file_is_answered_changed() {
     let docroot = Docroot::standard();
     let server = TestServer::with_docroot(docroot, "");

@@ -272,7 +272,7 @@ impl Intake {
         wire: &mut Wire<S>,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<bool>> {
-        self.channel = None;
+        self.abandon();
         let bound = self.taken.saturating_add(DISCARDED);
         self.most = self.most.min(bound);
         loop {
@@ -286,5 +286,54 @@ impl Intake {
                 return Poll::Ready(Ok(false));
             }
         }
+    }
+
+    /// Whoever still waits for the rest, in a task of its own perhaps, is told that it will not come.
+    fn abandon(&mut self) {
+        let Some(channel) = self.channel.take() else {
+            return;
+        };
+        if !self.is_over() {
+            channel.fail(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+impl Drop for Intake {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::Waker;
+
+    use http_body::Body as _;
+
+    use super::super::head::{self, Taken};
+    use super::*;
+    use crate::config::OddNames;
+
+    #[test]
+    fn who_waits_for_a_body_that_will_not_come_is_told() {
+        let limits = HeadLimits {
+            size: 1024,
+            count: 8,
+            odd_names: OddNames::Drop,
+        };
+        let text = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n";
+        let taken = head::take(&mut BytesMut::from(&text[..]), limits, true, |_| None::<()>);
+        let Ok(Some(Taken::Head(head))) = taken else {
+            panic!("a head");
+        };
+        let mut intake = Intake::new(&head, limits, 10);
+        let (mut body, _) = intake.open();
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut body).poll_frame(&mut context).is_pending());
+        drop(intake);
+        let told = Pin::new(&mut body).poll_frame(&mut context);
+        assert!(matches!(told, Poll::Ready(Some(Err(_)))), "{told:?}");
     }
 }

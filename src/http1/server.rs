@@ -221,7 +221,7 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         Ok(After::refusal(rejection))
     }
 
-    /// With its answer, where that is at hand, and nobody has to be told of it.
+    /// With its answer and whether that is the last, where it is at hand.
     fn take_head(&mut self) -> Result<Option<Taken<(Ready, bool)>>, Rejection> {
         let Self {
             generation,

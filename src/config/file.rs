@@ -319,7 +319,7 @@ pub(crate) struct Limits {
     /// since everybody behind one proxy has one address.
     /// Default: `0`.
     pub(crate) connections_per_client: Option<Number>,
-    /// Most requests on one connection; the last answer says that it is closed. `0`: any number.
+    /// Most requests on one connection of HTTP/1.1; the last answer says that it is closed. `0`: any number.
     /// Default: `0`.
     pub(crate) requests_per_connection: Option<Number>,
     /// How old a connection may become; a response under way is finished first. It lets clients find a server that was added behind the

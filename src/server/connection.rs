@@ -221,6 +221,12 @@ async fn drive<C: Future>(
                 return Poll::Ready(());
             }
             match deadline.poll(context, limits) {
+                // Never idle, it may be too old all the same.
+                Poll::Pending if deadline.is_aged() && activity.is_http2() && !has_taken_leave => {
+                    has_taken_leave = true;
+                    deadline.drain();
+                    leave(connection.as_mut());
+                }
                 Poll::Pending => return Poll::Pending,
                 // Frames can say that no more requests are wanted; a connection of HTTP/1.1 ends with its answer.
                 Poll::Ready(Event::Drain | Event::Over)

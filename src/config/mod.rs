@@ -18,6 +18,8 @@ mod site;
 #[cfg(test)]
 mod tests;
 mod tls;
+#[allow(dead_code)]
+pub(crate) mod upstream;
 
 use std::{
     num::NonZeroUsize,

@@ -7,3 +7,5 @@
 
 pub(crate) mod caller;
 pub(crate) mod fields;
+pub(crate) mod request_body;
+pub(crate) mod transport;

@@ -9,3 +9,4 @@ pub(crate) mod caller;
 pub(crate) mod fields;
 pub(crate) mod request_body;
 pub(crate) mod transport;
+pub(crate) mod upstream;

@@ -7,3 +7,4 @@
 
 pub(crate) mod caller;
 pub(crate) mod fields;
+pub(crate) mod upgraded;

@@ -1,0 +1,26 @@
+//! The server's end of a connection that left HTTP, such as a WebSocket's.
+
+use std::fmt;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// The end of a connection whose other end is a server, after it has switched protocols (RFC 9110 §7.8).
+pub(crate) struct Upgraded {
+    /// What came right behind the head.
+    pub(crate) received: Bytes,
+    pub(crate) stream: Box<dyn Duplex>,
+    /// What lives as long as the connection does.
+    pub(crate) guard: Option<Box<dyn std::any::Any + Send>>,
+}
+
+/// A stream of bytes both ways.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
+
+impl fmt::Debug for Upgraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgraded").finish_non_exhaustive()
+    }
+}

@@ -33,6 +33,12 @@ struct State {
     interim: Vec<u8>,
     /// The final answer has.
     has_begun: bool,
+    /// Somebody else decides whether a client that waits for a 100 gets one, and when.
+    is_held: bool,
+    /// That was decided.
+    may_go_on: bool,
+    /// The handler is to be stopped when the client leaves.
+    is_watched: bool,
     connection: Option<Waker>,
 }
 
@@ -52,6 +58,8 @@ pub(super) enum Wanted {
     Nothing,
     /// More of the body.
     Body,
+    /// More of the body, if the client sends it without being told to.
+    BodyUnasked,
     /// That this is sent.
     Interim(Vec<u8>),
 }
@@ -66,6 +74,9 @@ impl Channel {
             reader: Reader::Busy,
             interim: Vec::new(),
             has_begun: false,
+            is_held: false,
+            may_go_on: false,
+            is_watched: false,
             connection: None,
         })))
     }
@@ -81,13 +92,19 @@ impl Channel {
             return Wanted::Interim(std::mem::take(&mut state.interim));
         }
         if matches!(state.reader, Reader::Waiting(_)) {
+            if state.is_held && !state.may_go_on {
+                state.note(context);
+                return Wanted::BodyUnasked;
+            }
             return Wanted::Body;
         }
-        match &mut state.connection {
-            Some(waker) => waker.clone_from(context.waker()),
-            empty => *empty = Some(context.waker().clone()),
-        }
+        state.note(context);
         Wanted::Nothing
+    }
+
+    /// Whether the handler is to be stopped when the client leaves.
+    pub(super) fn is_watched(&self) -> bool {
+        self.state().is_watched
     }
 
     /// Whether there is somebody who may want the rest.
@@ -148,6 +165,13 @@ impl State {
         }
     }
 
+    fn note(&mut self, context: &Context<'_>) {
+        match &mut self.connection {
+            Some(waker) => waker.clone_from(context.waker()),
+            empty => *empty = Some(context.waker().clone()),
+        }
+    }
+
     fn wake_connection(&mut self) {
         if let Some(waker) = self.connection.take() {
             waker.wake();
@@ -158,6 +182,32 @@ impl State {
 impl Incoming {
     pub(super) fn new(channel: &Arc<Channel>) -> Self {
         Self(Some(Arc::clone(channel)))
+    }
+
+    /// From now on the request is somebody else's to answer: the client is not told to send its body before [`go_on`](Self::go_on), and
+    /// when it leaves, the handler is stopped.
+    pub(crate) fn forward(&self) {
+        if let Some(channel) = &self.0 {
+            let mut state = channel.state();
+            state.is_held = true;
+            state.is_watched = true;
+        }
+    }
+
+    /// A client that waits for a 100 gets one.
+    pub(crate) fn go_on(&self) {
+        if let Some(channel) = &self.0 {
+            let mut state = channel.state();
+            state.may_go_on = true;
+            state.wake_connection();
+        }
+    }
+
+    /// Sends an interim answer, if the client can be sent one.
+    pub(crate) fn interim(&self, status: http::StatusCode, fields: &HeaderMap) {
+        if let Some(channel) = &self.0 {
+            super::Interim(Arc::clone(channel)).send(status, fields);
+        }
     }
 }
 

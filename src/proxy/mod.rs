@@ -7,4 +7,6 @@
 
 pub(crate) mod caller;
 pub(crate) mod fields;
+pub(crate) mod request_body;
+pub(crate) mod tunnel;
 pub(crate) mod upgraded;

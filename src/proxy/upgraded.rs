@@ -1,6 +1,7 @@
 //! The server's end of a connection that left HTTP, such as a WebSocket's.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -10,8 +11,18 @@ pub(crate) struct Upgraded {
     /// What came right behind the head.
     pub(crate) received: Bytes,
     pub(crate) stream: Box<dyn Duplex>,
+    pub(crate) timeouts: TunnelTimeouts,
     /// What lives as long as the connection does.
     pub(crate) guard: Option<Box<dyn std::any::Any + Send>>,
+}
+
+/// Zero: no limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TunnelTimeouts {
+    /// Without a byte either way.
+    pub(crate) idle: Duration,
+    /// The same once one side has ended.
+    pub(crate) half_closed: Duration,
 }
 
 /// A stream of bytes both ways.

@@ -23,6 +23,8 @@ use super::redirect::Redirect;
 use crate::config::{RouteAction, RouteConfig, SiteConfig};
 use crate::http1::Ready;
 use crate::http1::plain::PlainGet;
+use crate::proxy::caller::Caller;
+use crate::proxy::request_body::RequestBody;
 use crate::rejection::Rejection;
 use crate::static_files::body::Body;
 use crate::static_files::cache::Cache;
@@ -103,11 +105,21 @@ impl Site {
     }
 
     /// Answers a sound request.
-    pub(super) async fn answer(self: &Arc<Self>, parts: &Parts, via: Via) -> Response<Body> {
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        parts: &Parts,
+        body: &mut RequestBody,
+        via: Via<'_>,
+    ) -> Response<Body> {
         match &self.encryption {
-            None => self.answer_as_asked(parts, via.as_lines).await,
-            Some(encryption) => Box::pin(self.answer_encrypted(encryption, parts, via)).await,
+            None => self.answer_as_asked(parts, body, via).await,
+            Some(encryption) => Box::pin(self.answer_encrypted(encryption, parts, body, via)).await,
         }
+    }
+
+    /// Whether any request may be forwarded.
+    pub(super) fn forwards(&self) -> bool {
+        false
     }
 
     /// A site that has a say in how it is reached.
@@ -115,29 +127,46 @@ impl Site {
         self: &Arc<Self>,
         encryption: &Encryption,
         parts: &Parts,
-        via: Via,
+        body: &mut RequestBody,
+        via: Via<'_>,
     ) -> Response<Body> {
-        if via.is_encrypted {
+        if via.caller.is_encrypted {
             // Fields that are set over others need a map.
-            let mut response = self.answer_as_asked(parts, false).await;
+            let via = Via {
+                as_lines: false,
+                ..via
+            };
+            let mut response = self.answer_as_asked(parts, body, via).await;
             encryption.tell(&mut response);
             return response;
         }
         match encryption.redirect(parts) {
             Some(response) => response,
-            None => self.answer_as_asked(parts, via.as_lines).await,
+            None => self.answer_as_asked(parts, body, via).await,
         }
     }
 
-    async fn answer_as_asked(self: &Arc<Self>, parts: &Parts, as_lines: bool) -> Response<Body> {
+    async fn answer_as_asked(
+        self: &Arc<Self>,
+        parts: &Parts,
+        body: &mut RequestBody,
+        via: Via<'_>,
+    ) -> Response<Body> {
         match self.cors.as_ref().filter(|_| cors::concerns(parts)) {
-            None => self.answer_routed(parts, as_lines).await,
-            Some(cors) => Box::pin(self.answer_with_cors(cors, parts)).await,
+            None => self.answer_routed(parts, body, via).await,
+            Some(cors) => Box::pin(self.answer_with_cors(cors, parts, body, via.caller)).await,
         }
     }
 
-    async fn answer_with_cors(self: &Arc<Self>, cors: &CorsLayer, parts: &Parts) -> Response<Body> {
-        let request = Request::from_parts(parts.clone(), ());
+    async fn answer_with_cors(
+        self: &Arc<Self>,
+        cors: &CorsLayer,
+        parts: &Parts,
+        body: &mut RequestBody,
+        caller: &Caller,
+    ) -> Response<Body> {
+        let carried = (std::mem::take(body), *caller);
+        let request = Request::from_parts(parts.clone(), carried);
         let Ok(mut response) = cors
             .layer(SiteService(Arc::clone(self)))
             .call(request)
@@ -150,7 +179,12 @@ impl Site {
         response
     }
 
-    async fn answer_routed(&self, parts: &Parts, as_lines: bool) -> Response<Body> {
+    async fn answer_routed(
+        &self,
+        parts: &Parts,
+        _body: &mut RequestBody,
+        via: Via<'_>,
+    ) -> Response<Body> {
         let (path, refusal) = match RelativePath::parse(parts.uri.path()) {
             Ok(path) => (Some(path), None),
             Err(refusal) => (None, Some(Rejection::from_path(refusal))),
@@ -158,7 +192,7 @@ impl Site {
         let route = path.as_ref().and_then(|path| self.route(path));
         let of_route = route.map_or(&[][..], |route| &route.headers);
         // Fields that are set over others need a map.
-        let as_lines = as_lines && self.headers.is_empty() && of_route.is_empty();
+        let as_lines = via.as_lines && self.headers.is_empty() && of_route.is_empty();
         let answered = match (&path, refusal) {
             (Some(path), None) => self.answer_by(route, parts, path, as_lines).await,
             (_, refusal) => Err(refusal.unwrap_or(Rejection::NOT_FOUND).into()),
@@ -365,7 +399,7 @@ fn fixed(
 #[derive(Clone, Debug)]
 struct SiteService(Arc<Site>);
 
-impl tower_service::Service<Request<()>> for SiteService {
+impl tower_service::Service<Request<(RequestBody, Caller)>> for SiteService {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -374,11 +408,15 @@ impl tower_service::Service<Request<()>> for SiteService {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<()>) -> Self::Future {
+    fn call(&mut self, request: Request<(RequestBody, Caller)>) -> Self::Future {
         let site = Arc::clone(&self.0);
         Box::pin(async move {
-            let (parts, ()) = request.into_parts();
-            Ok(site.answer_routed(&parts, false).await)
+            let (parts, (mut body, caller)) = request.into_parts();
+            let via = Via {
+                caller: &caller,
+                as_lines: false,
+            };
+            Ok(site.answer_routed(&parts, &mut body, via).await)
         })
     }
 }

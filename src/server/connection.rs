@@ -12,6 +12,7 @@ use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 
@@ -29,6 +30,8 @@ use super::watched::Watched;
 use crate::config::Limits;
 use crate::http1::server as http1;
 use crate::observe::counted_body::CountedBody;
+use crate::proxy::tunnel;
+use crate::rejection::Rejection;
 
 impl<A: Answer> Shared<A> {
     /// Has the header of the PROXY protocol read, then goes on as if the client itself had connected.
@@ -172,10 +175,16 @@ impl<A: Answer> Shared<A> {
         request: Request<Incoming>,
         peer: Peer,
         activity: &Arc<Activity>,
-    ) -> impl Future<Output = Result<Response<CountedBody<A::Body, Serving>>, Infallible>> + use<A>
+    ) -> impl Future<Output = Result<Response<CountedBody<A::Body, Option<Serving>>>, Infallible>> + use<A>
     {
         let generation = self.generation();
         let (mut parts, body) = request.into_parts();
+        // A router finds it there itself.
+        let upgrade = if A::IS_ROUTER {
+            None
+        } else {
+            parts.extensions.remove::<OnUpgrade>()
+        };
         let mut serving = activity.begin(generation.begin_log(&parts, &peer));
         async move {
             let version = parts.version;
@@ -184,14 +193,14 @@ impl<A: Answer> Shared<A> {
                 generation.app.refuse(Some(&parts), rejection).await
             } else {
                 let (body, guard) = GuardedBody::new(body, &generation.limits);
-                let is_encrypted = generation.introduce(&mut parts, &peer);
+                let caller = generation.introduce(&mut parts, &peer);
                 let request = Request::from_parts(parts, body);
-                let response = generation.app.answer(request, is_encrypted).await;
+                let response = generation.app.answer(request, caller).await;
+                // Who wants no body has an answer that does not depend on it.
+                let depends = A::IS_ROUTER
+                    || response.extensions().get() == Some(&Rejection::BODY_INCOMPLETE);
                 match guard.trouble() {
-                    // Who wants no body has an answer that does not depend on it.
-                    Some(rejection) if A::READS_BODIES => {
-                        generation.app.refuse(None, rejection).await
-                    }
+                    Some(rejection) if depends => generation.app.refuse(None, rejection).await,
                     _ => response,
                 }
             };
@@ -202,8 +211,15 @@ impl<A: Answer> Shared<A> {
                     .insert(CONNECTION, HeaderValue::from_static("close"));
             }
             serving.answered(&response);
+            if let Some(upgraded) = A::take_tunnel(response.body_mut()) {
+                tunnel::detach_counted(upgrade, upgraded, move |sent| {
+                    serving.sent(sent);
+                    serving.finish();
+                });
+                return Ok(response.map(|body| CountedBody::new(body, None)));
+            }
             serving.wait_for_client();
-            Ok(response.map(|body| CountedBody::new(body, serving)))
+            Ok(response.map(|body| CountedBody::new(body, Some(serving))))
         }
     }
 }

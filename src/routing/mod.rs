@@ -7,15 +7,17 @@
 
 mod cors;
 mod encryption;
+mod fixed;
 mod gate;
 pub(crate) mod host;
 pub(crate) mod path;
 mod redirect;
 mod request;
+mod route;
 mod site;
 
 pub(crate) use gate::{Gate, GateService, Via};
 pub(crate) use host::HostPattern;
 pub(crate) use path::PathPattern;
 pub(crate) use request::check_for_router;
-pub(crate) use site::RouteLabel;
+pub(crate) use route::RouteLabel;

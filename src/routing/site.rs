@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::extract::OriginalUri;
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use tower_http::cors::CorsLayer;
@@ -17,10 +16,10 @@ use tower_service::Service as _;
 
 use super::cors;
 use super::encryption::Encryption;
+use super::fixed;
 use super::gate::Via;
-use super::path::PathPattern;
-use super::redirect::Redirect;
-use crate::config::{RouteAction, RouteConfig, SiteConfig};
+use super::route::{Handler, Route};
+use crate::config::SiteConfig;
 use crate::http1::Ready;
 use crate::http1::plain::PlainGet;
 use crate::proxy::caller::Caller;
@@ -30,7 +29,6 @@ use crate::static_files::body::Body;
 use crate::static_files::cache::Cache;
 use crate::static_files::path::RelativePath;
 use crate::static_files::{self, FileRequest, Files, Outcome, Policy, Refusal};
-use crate::transform::cache_policy::{NO_CACHE, NO_STORE};
 
 /// One virtual host, ready to answer.
 #[derive(Debug)]
@@ -46,33 +44,6 @@ pub(super) struct Site {
     /// Nothing is configured that would change the answer with a file.
     is_plain: bool,
 }
-
-#[derive(Debug)]
-struct Route {
-    pattern: PathPattern,
-    label: RouteLabel,
-    handler: Handler,
-    strip_prefix: bool,
-    cache_control: Option<HeaderValue>,
-    headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-#[derive(Debug)]
-enum Handler {
-    /// The site's own document root.
-    Site,
-    Files(Arc<Files>),
-    Redirect(Redirect),
-    Respond {
-        status: StatusCode,
-        body: Bytes,
-        media_type: HeaderValue,
-    },
-}
-
-/// Which route answered, in the extensions of the response, for the access log.
-#[derive(Clone, Debug)]
-pub(crate) struct RouteLabel(pub(crate) Arc<str>);
 
 impl Site {
     pub(super) fn new(config: &SiteConfig, cache: &Arc<Cache>) -> Self {
@@ -274,7 +245,13 @@ impl Site {
                 },
             )) => {
                 let rule = if status.is_success() { rule } else { None };
-                return Ok(fixed(&parts.method, *status, body, media_type, rule));
+                return Ok(fixed::answer(
+                    &parts.method,
+                    *status,
+                    body,
+                    media_type,
+                    rule,
+                ));
             }
         };
         let Some(files) = files else {
@@ -321,78 +298,6 @@ impl Site {
         };
         static_files::respond_with_page((&parts.method, &parts.headers), refusal, page.as_ref())
     }
-}
-
-impl Route {
-    fn new(
-        config: &RouteConfig,
-        files: &dyn Fn(&static_files::settings::Settings) -> Arc<Files>,
-    ) -> Self {
-        let handler = match &config.action {
-            RouteAction::Site => Handler::Site,
-            RouteAction::Files(settings) => Handler::Files(files(settings)),
-            RouteAction::Redirect { to, status } => Handler::Redirect(Redirect::new(to, *status)),
-            RouteAction::Respond {
-                status,
-                body,
-                media_type,
-            } => Handler::Respond {
-                status: *status,
-                body: body.clone(),
-                media_type: media_type.clone(),
-            },
-        };
-        Self {
-            label: RouteLabel(config.pattern.to_string().into()),
-            pattern: config.pattern.clone(),
-            handler,
-            strip_prefix: config.strip_prefix,
-            cache_control: config.cache_control.clone(),
-            headers: config.headers.clone(),
-        }
-    }
-
-    fn path_for<'p>(&self, path: &'p RelativePath<'_>) -> RelativePath<'p> {
-        let prefix = match &self.pattern {
-            PathPattern::Prefix(prefix) if self.strip_prefix => prefix.trim_matches('/').len(),
-            _ => 0,
-        };
-        path.beneath(prefix)
-    }
-}
-
-fn fixed(
-    method: &Method,
-    status: StatusCode,
-    body: &Bytes,
-    media_type: &HeaderValue,
-    cache_control: Option<&HeaderValue>,
-) -> Response<Body> {
-    let sent = if *method == Method::HEAD {
-        Body::empty()
-    } else {
-        Body::memory(body.clone())
-    };
-    let mut response = Response::new(sent);
-    *response.status_mut() = status;
-    let fields = response.headers_mut();
-    fields.insert(
-        http::header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    fields.insert(
-        CACHE_CONTROL,
-        cache_control.cloned().unwrap_or_else(|| {
-            let failed = status.is_client_error() || status.is_server_error();
-            (if failed { &NO_STORE } else { &NO_CACHE }).clone()
-        }),
-    );
-    // RFC 9110 §8.6: neither of these has a body, nor a length.
-    if status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
-        fields.insert(CONTENT_TYPE, media_type.clone());
-        fields.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    }
-    response
 }
 
 /// What the CORS layer wraps.

@@ -143,6 +143,13 @@ impl Channel {
         }
     }
 
+    /// A client that waits for a 100 gets one.
+    pub(crate) fn go_on(&self) {
+        let mut state = self.state();
+        state.may_go_on = true;
+        state.wake_connection();
+    }
+
     /// The final answer begins: what has not been sent yet is sent before it, and nothing after.
     pub(super) fn close_interim(&self) -> Vec<u8> {
         let mut state = self.state();
@@ -184,7 +191,7 @@ impl Incoming {
         Self(Some(Arc::clone(channel)))
     }
 
-    /// From now on the request is somebody else's to answer: the client is not told to send its body before [`go_on`](Self::go_on), and
+    /// From now on the request is somebody else's to answer: the client is not told to send its body before [`Channel::go_on`], and
     /// when it leaves, the handler is stopped.
     pub(crate) fn forward(&self) {
         if let Some(channel) = &self.0 {
@@ -194,20 +201,9 @@ impl Incoming {
         }
     }
 
-    /// A client that waits for a 100 gets one.
-    pub(crate) fn go_on(&self) {
-        if let Some(channel) = &self.0 {
-            let mut state = channel.state();
-            state.may_go_on = true;
-            state.wake_connection();
-        }
-    }
-
-    /// Sends an interim answer, if the client can be sent one.
-    pub(crate) fn interim(&self, status: http::StatusCode, fields: &HeaderMap) {
-        if let Some(channel) = &self.0 {
-            super::Interim(Arc::clone(channel)).send(status, fields);
-        }
+    /// The other way to speak to the connection.
+    pub(crate) fn channel(&self) -> Option<Arc<Channel>> {
+        self.0.clone()
     }
 }
 

@@ -26,8 +26,8 @@ use super::server::{After, Connection};
 use super::transmission::{self, Asked, Transmission};
 use crate::header::framing::RequestBody;
 use crate::proxy::caller::Caller;
+use crate::proxy::far_end::FarEnd;
 use crate::proxy::tunnel;
-use crate::proxy::upgraded::Upgraded;
 use crate::rejection::Rejection;
 use crate::server::activity::Serving;
 use crate::server::app::Answer;
@@ -113,8 +113,8 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         let is_delimited = self
             .transmit(response, &asked, persistence, &mut intake, &mut serving)
             .await?;
-        if let Some(upgraded) = tunnel {
-            return Box::pin(self.tunnel(upgraded, serving)).await;
+        if let Some(far_end) = tunnel {
+            return Box::pin(self.tunnel(far_end, serving)).await;
         }
         drop(serving);
         match refused {
@@ -228,7 +228,7 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
     }
 
     /// From here on the bytes are none of HTTP.
-    async fn tunnel(&mut self, mut upgraded: Upgraded, mut serving: Serving) -> io::Result<After> {
+    async fn tunnel(&mut self, mut far_end: FarEnd, mut serving: Serving) -> io::Result<After> {
         let received = self.wire.received.split().freeze();
         let mut sent = 0;
         let ended = {
@@ -242,7 +242,7 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
             let mut tunnel = pin!(tunnel::run(
                 &mut wire.stream,
                 &received,
-                &mut upgraded,
+                &mut far_end,
                 &mut sent
             ));
             poll_fn(|context| {

@@ -22,6 +22,6 @@ pub(crate) mod server;
 mod transmission;
 mod wire;
 
-pub(crate) use body::Incoming;
+pub(crate) use body::{Channel, Incoming};
 pub(crate) use express::Ready;
 pub use interim::Interim;

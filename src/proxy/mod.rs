@@ -6,7 +6,8 @@
 //! 4. What came back goes to the client without what concerned this hop; or another server is tried; or it is told whose fault it was.
 
 pub(crate) mod caller;
+pub(crate) mod far_end;
 pub(crate) mod fields;
 pub(crate) mod request_body;
+pub(crate) mod transport;
 pub(crate) mod tunnel;
-pub(crate) mod upgraded;

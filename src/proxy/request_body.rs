@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::BoxError;
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
-use crate::http1::Incoming;
+use crate::http1::{Channel, Incoming, Interim};
 
 /// Read as its server takes it.
 #[derive(Default)]
@@ -32,7 +33,7 @@ impl RequestBody {
         Self::Other(Box::new(Boxed(Box::pin(body))))
     }
 
-    /// The request is answered elsewhere from now on: the client is told to send its body by [`go_on`](Self::go_on) only, and when it
+    /// The request is answered elsewhere from now on: the client is told to send its body by a [`Teller`] only, and when it
     /// leaves, whoever waits for the answer is stopped.
     pub(crate) fn forward(&self) {
         if let Self::Http1(body) = self {
@@ -40,17 +41,27 @@ impl RequestBody {
         }
     }
 
-    /// A client that waits for a 100 before it sends its body gets one (RFC 9110 §10.1.1). Of HTTP/2, clients do not wait for ever.
-    pub(crate) fn go_on(&self) {
-        if let Self::Http1(body) = self {
-            body.go_on();
-        }
+    /// For what the client is told while others hold its body.
+    pub(crate) fn teller(&self) -> Teller {
+        Teller(match self {
+            Self::Http1(body) => body.channel(),
+            _ => None,
+        })
     }
+}
 
-    /// Hands on an interim answer, where the client can be sent one (HTTP/1.1).
-    pub(crate) fn interim(&self, status: StatusCode, fields: &HeaderMap) {
-        if let Self::Http1(body) = self {
-            body.interim(status, fields);
+/// Tells a client of HTTP/1.1 what it is told before the final answer.
+pub(crate) struct Teller(Option<Arc<Channel>>);
+
+impl Teller {
+    /// Hands on an interim answer. With a 100, a client that waits for one before it sends its body gets it (RFC 9110 §10.1.1); of
+    /// HTTP/2, clients do not wait for ever.
+    pub(crate) fn tell(&self, status: StatusCode, fields: &HeaderMap) {
+        let Some(channel) = &self.0 else { return };
+        if status == StatusCode::CONTINUE {
+            channel.go_on();
+        } else {
+            Interim(Arc::clone(channel)).send(status, fields);
         }
     }
 }

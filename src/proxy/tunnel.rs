@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
-use super::upgraded::Upgraded;
+use super::far_end::FarEnd;
 
 /// What a read takes at most.
 const READ: usize = 32 << 10;
@@ -43,19 +43,16 @@ struct Flow {
 pub(crate) async fn run<C: AsyncRead + AsyncWrite + Unpin>(
     client: &mut C,
     received: &[u8],
-    upgraded: &mut Upgraded,
+    far_end: &mut FarEnd,
     to_client: &mut u64,
 ) -> io::Result<()> {
     let mut up = Flow {
         held: received.to_vec(),
         ..Flow::default()
     };
-    let mut down = Flow {
-        held: upgraded.received.to_vec(),
-        ..Flow::default()
-    };
-    let timeouts = upgraded.timeouts;
-    let server = &mut upgraded.stream;
+    let mut down = Flow::default();
+    let timeouts = far_end.timeouts;
+    let server = &mut far_end.stream;
     let mut last = Instant::now();
     let mut timer = pin!(sleep_until(due(last, timeouts.idle)));
     poll_fn(|context| {
@@ -89,14 +86,14 @@ pub(crate) async fn run<C: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Goes on in a task of its own with what hyper leaves of a connection, or of a stream of HTTP/2 (RFC 8441).
-pub(crate) fn detach(upgrade: Option<OnUpgrade>, upgraded: Upgraded) {
-    detach_counted(upgrade, upgraded, |_| ());
+pub(crate) fn detach(upgrade: Option<OnUpgrade>, far_end: FarEnd) {
+    detach_counted(upgrade, far_end, |_| ());
 }
 
 /// The same; `ended` is told what the client took.
 pub(crate) fn detach_counted(
     upgrade: Option<OnUpgrade>,
-    mut upgraded: Upgraded,
+    mut far_end: FarEnd,
     ended: impl FnOnce(u64) + Send + 'static,
 ) {
     let Some(upgrade) = upgrade else { return };
@@ -105,7 +102,7 @@ pub(crate) fn detach_counted(
         let outcome = match upgrade.await {
             Ok(client) => {
                 let mut client = TokioIo::new(client);
-                run(&mut client, b"", &mut upgraded, &mut sent).await
+                run(&mut client, b"", &mut far_end, &mut sent).await
             }
             Err(error) => Err(io::Error::other(error)),
         };
@@ -196,17 +193,15 @@ impl Flow {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
-    use super::super::upgraded::TunnelTimeouts;
+    use super::super::far_end::TunnelTimeouts;
     use super::*;
 
-    fn ends(idle: u64, half_closed: u64) -> (DuplexStream, DuplexStream, Upgraded, DuplexStream) {
+    fn ends(idle: u64, half_closed: u64) -> (DuplexStream, DuplexStream, FarEnd, DuplexStream) {
         let (client, ours) = duplex(1024);
         let (server, theirs) = duplex(1024);
-        let upgraded = Upgraded {
-            received: Bytes::from_static(b"early"),
+        let far_end = FarEnd {
             stream: Box::new(theirs),
             timeouts: TunnelTimeouts {
                 idle: Duration::from_secs(idle),
@@ -214,15 +209,15 @@ mod tests {
             },
             guard: None,
         };
-        (client, ours, upgraded, server)
+        (client, ours, far_end, server)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_side_that_has_ended_hears_the_other_to_its_end() {
-        let (mut client, mut ours, mut upgraded, mut server) = ends(60, 60);
+        let (mut client, mut ours, mut far_end, mut server) = ends(60, 60);
         let tunnel = tokio::spawn(async move {
             let mut sent = 0;
-            let ended = run(&mut ours, b"first ", &mut upgraded, &mut sent).await;
+            let ended = run(&mut ours, b"first ", &mut far_end, &mut sent).await;
             (ended.is_ok(), sent)
         });
         client.write_all(b"question").await.unwrap();
@@ -235,13 +230,13 @@ mod tests {
         drop(server);
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
-        assert_eq!(answer, "early and late");
-        assert_eq!(tunnel.await.unwrap(), (true, 14));
+        assert_eq!(answer, " and late");
+        assert_eq!(tunnel.await.unwrap(), (true, 9));
     }
 
     #[tokio::test(start_paused = true)]
     async fn more_than_either_buffer_goes_through_unharmed() {
-        let (client, mut ours, mut upgraded, server) = ends(60, 60);
+        let (client, mut ours, mut far_end, server) = ends(60, 60);
         let data: Vec<u8> = (0..300_000_u32).map(|n| (n % 251) as u8).collect();
         let (mut server_read, mut server_write) = tokio::io::split(server);
         let echo = tokio::spawn(async move {
@@ -252,7 +247,7 @@ mod tests {
         });
         let tunnel = tokio::spawn(async move {
             let mut sent = 0;
-            run(&mut ours, b"", &mut upgraded, &mut sent).await.unwrap();
+            run(&mut ours, b"", &mut far_end, &mut sent).await.unwrap();
         });
         let (mut read, mut write) = tokio::io::split(client);
         let sent = data.clone();
@@ -262,8 +257,7 @@ mod tests {
         });
         let mut back = Vec::new();
         read.read_to_end(&mut back).await.unwrap();
-        assert_eq!(back[..5], *b"early");
-        assert!(back[5..] == data, "what came back is not what was sent");
+        assert!(back == data, "what came back is not what was sent");
         for task in [echo, tunnel, writer] {
             task.await.unwrap();
         }
@@ -272,13 +266,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn silence_ends_a_tunnel_and_a_half_open_one_sooner() {
         for (ends_client, expected) in [(false, 60), (true, 5)] {
-            let (mut client, mut ours, mut upgraded, _server) = ends(60, 5);
+            let (mut client, mut ours, mut far_end, _server) = ends(60, 5);
             let begun = Instant::now();
             if ends_client {
                 client.shutdown().await.unwrap();
             }
             let mut sent = 0;
-            let ended = run(&mut ours, b"", &mut upgraded, &mut sent).await;
+            let ended = run(&mut ours, b"", &mut far_end, &mut sent).await;
             assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
             assert_eq!(begun.elapsed().as_secs(), expected);
         }

@@ -18,8 +18,8 @@ use crate::config::Config;
 use crate::http1::plain::PlainGet;
 use crate::http1::{self, Ready};
 use crate::proxy::caller::Caller;
+use crate::proxy::far_end::FarEnd;
 use crate::proxy::request_body::RequestBody;
-use crate::proxy::upgraded::Upgraded;
 use crate::rejection::Rejection;
 use crate::routing::{self, Gate, Via};
 use crate::static_files::body::{Body, Lines};
@@ -88,7 +88,7 @@ pub(crate) trait Answer: Clone + Send + Sync + 'static {
     }
 
     /// The other end of what the connection is to become, when the status is 101.
-    fn take_tunnel(_body: &mut Self::Body) -> Option<Upgraded> {
+    fn take_tunnel(_body: &mut Self::Body) -> Option<FarEnd> {
         None
     }
 }
@@ -147,7 +147,7 @@ impl Answer for Arc<Arc<Gate>> {
         body.take_lines()
     }
 
-    fn take_tunnel(body: &mut Body) -> Option<Upgraded> {
+    fn take_tunnel(body: &mut Body) -> Option<FarEnd> {
         body.take_tunnel()
     }
 }

@@ -16,7 +16,7 @@ use http_body::{Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use super::docroot::OpenFile;
-use crate::proxy::upgraded::Upgraded;
+use crate::proxy::far_end::FarEnd;
 use buffer::Buffer;
 
 mod buffer;
@@ -53,7 +53,7 @@ enum Source {
     /// What comes from elsewhere, as it comes.
     Stream(Pin<Box<dyn Stream>>),
     /// None: the connection goes on as one between its two ends.
-    Tunnel(Box<Upgraded>),
+    Tunnel(Box<FarEnd>),
 }
 
 /// A body of another kind.
@@ -117,8 +117,8 @@ impl Body {
         Self::from(Source::Stream(Box::pin(stream)))
     }
 
-    pub(crate) fn tunnel(upgraded: Upgraded) -> Self {
-        Self::from(Source::Tunnel(Box::new(upgraded)))
+    pub(crate) fn tunnel(far_end: FarEnd) -> Self {
+        Self::from(Source::Tunnel(Box::new(far_end)))
     }
 
     pub(crate) fn with_lines(self, lines: Lines) -> Self {
@@ -134,9 +134,9 @@ impl Body {
     }
 
     /// The other end of what the connection is to become.
-    pub(crate) fn take_tunnel(&mut self) -> Option<Upgraded> {
+    pub(crate) fn take_tunnel(&mut self) -> Option<FarEnd> {
         match std::mem::take(&mut self.source) {
-            Source::Tunnel(upgraded) => Some(*upgraded),
+            Source::Tunnel(far_end) => Some(*far_end),
             other => {
                 self.source = other;
                 None

@@ -1,15 +1,12 @@
-//! The server's end of a connection that left HTTP, such as a WebSocket's.
+//! The server's end of a tunnel, such as a WebSocket's.
 
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The end of a connection whose other end is a server, after it has switched protocols (RFC 9110 §7.8).
-pub(crate) struct Upgraded {
-    /// What came right behind the head.
-    pub(crate) received: Bytes,
+pub(crate) struct FarEnd {
     pub(crate) stream: Box<dyn Duplex>,
     pub(crate) timeouts: TunnelTimeouts,
     /// What lives as long as the connection does.
@@ -30,8 +27,8 @@ pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
-impl fmt::Debug for Upgraded {
+impl fmt::Debug for FarEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upgraded").finish_non_exhaustive()
+        f.debug_struct("FarEnd").finish_non_exhaustive()
     }
 }

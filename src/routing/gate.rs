@@ -125,7 +125,7 @@ impl Gate {
         parts: Option<&Parts>,
         rejection: Rejection,
     ) -> Response<Body> {
-        let host = parts.and_then(|parts| request::check(parts).ok().flatten());
+        let host = parts.and_then(|parts| request::check(parts, self.forwards).ok().flatten());
         match self.site(host.as_ref().map_or("", |host| host.name())) {
             Some(site) => site.refuse_unrouted(parts, rejection).await,
             None => static_files::respond_with_page(
@@ -137,7 +137,7 @@ impl Gate {
     }
 
     fn find(&self, parts: &Parts) -> Result<&Arc<Site>, Box<Response<Body>>> {
-        let host = request::check(parts).map_err(|rejection| refuse(parts, rejection))?;
+        let host = request::check(parts, self.forwards).map_err(|rejection| refuse(parts, rejection))?;
         match parts.uri.path() {
             "*" => return Err(answer_asterisk(parts)),
             path if !path.starts_with('/') => return Err(refuse(parts, Rejection::TARGET_FORM)),

@@ -19,5 +19,5 @@ mod site;
 pub(crate) use gate::{Gate, GateService, Via};
 pub(crate) use host::HostPattern;
 pub(crate) use path::PathPattern;
-pub(crate) use request::check_for_router;
+pub(crate) use request::{check_for_router, is_tunnel};
 pub(crate) use route::RouteLabel;

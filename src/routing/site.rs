@@ -90,7 +90,7 @@ impl Site {
 
     /// Whether any request may be forwarded.
     pub(super) fn forwards(&self) -> bool {
-        false
+        self.forwards
     }
 
     /// A site that has a say in how it is reached.
@@ -153,30 +153,101 @@ impl Site {
     async fn answer_routed(
         &self,
         parts: &Parts,
-        _body: &mut RequestBody,
+        body: &mut RequestBody,
         via: Via<'_>,
     ) -> Response<Body> {
-        let (path, refusal) = match RelativePath::parse(parts.uri.path()) {
+        if !self.forwards {
+            return self.answer_here(parts, via).await;
+        }
+        match self.find_forwarding(parts) {
+            Ok(None) => self.answer_here(parts, via).await,
+            Ok(Some((route, forward, path))) => {
+                let via = self.by_lines(via, route);
+                let answering = forward.answer(route, &path, (parts, body, via));
+                let answered = Box::pin(answering).await;
+                self.finish(parts, None, Some(route), answered).await
+            }
+            Err(rejection) => self.finish(parts, None, None, Err(rejection.into())).await,
+        }
+    }
+
+    /// By anything but an upstream.
+    async fn answer_here(&self, parts: &Parts, via: Via<'_>) -> Response<Body> {
+        let target = self.dialect.without_parameters(parts.uri.path());
+        let (path, refusal) = match RelativePath::parse(&target) {
             Ok(path) => (Some(path), None),
             Err(refusal) => (None, Some(Rejection::from_path(refusal))),
         };
-        let route = path.as_ref().and_then(|path| self.route(path));
-        let of_route = route.map_or(&[][..], |route| &route.headers);
-        // Fields that are set over others need a map.
-        let as_lines = via.as_lines && self.headers.is_empty() && of_route.is_empty();
+        let route = path
+            .as_ref()
+            .filter(|_| !self.routes.is_empty())
+            .and_then(|path| self.route(&path.rooted(), &parts.method));
+        let via = match route {
+            Some(route) => self.by_lines(via, route),
+            None => self.by_lines_of_site(via),
+        };
         let answered = match (&path, refusal) {
-            (Some(path), None) => self.answer_by(route, parts, path, as_lines).await,
+            // Only where something is forwarded does it get this far.
+            _ if request::check_method(&parts.method).is_err() => {
+                Err(Rejection::METHOD_UNKNOWN.into())
+            }
+            (Some(path), None) => self.answer_by(route, parts, path, via.as_lines).await,
             (_, refusal) => Err(refusal.unwrap_or(Rejection::NOT_FOUND).into()),
         };
+        self.finish(parts, path.as_ref(), route, answered).await
+    }
+
+    /// Fields that are set over others need a map.
+    fn by_lines<'v>(&self, via: Via<'v>, route: &Route) -> Via<'v> {
+        Via {
+            as_lines: via.as_lines && self.headers.is_empty() && route.headers.is_empty(),
+            ..via
+        }
+    }
+
+    fn by_lines_of_site<'v>(&self, via: Via<'v>) -> Via<'v> {
+        Via {
+            as_lines: via.as_lines && self.headers.is_empty(),
+            ..via
+        }
+    }
+
+    /// Step 4.
+    async fn finish(
+        &self,
+        parts: &Parts,
+        path: Option<&RelativePath<'_>>,
+        route: Option<&Route>,
+        answered: Result<Response<Body>, Refusal>,
+    ) -> Response<Body> {
         let mut response = match answered {
             Ok(response) => response,
-            Err(refusal) => Box::pin(self.refuse(parts, path.as_ref(), refusal)).await,
+            Err(refusal) => Box::pin(self.refuse(parts, path, refusal)).await,
         };
-        self.set_fields(&mut response, of_route);
+        self.set_fields(&mut response, route.map_or(&[], |route| &route.headers));
         if let Some(route) = route {
             response.extensions_mut().insert(route.label.clone());
         }
         response
+    }
+
+    /// The route to an upstream, if that is what the request meets; with the path as it is forwarded.
+    fn find_forwarding<'s, 'p>(
+        &'s self,
+        parts: &'p Parts,
+    ) -> Result<Option<(&'s Route, &'s Forward, RequestPath<'p>)>, Rejection> {
+        let path = RequestPath::parse(parts.uri.path(), self.dialect, true)
+            .map_err(Rejection::from_path)?;
+        let Some(route) = self.route(path.matched(), &parts.method) else {
+            return Ok(None);
+        };
+        let Handler::Upstream(forward) = &route.handler else {
+            return Ok(None);
+        };
+        if path.has_escaped_separator() && !forward.encoded_slashes() {
+            return Err(Rejection::from_path(PathRefusal::Separator));
+        }
+        Ok(Some((route, forward, path)))
     }
 
     /// The answer to what was not even looked at.
@@ -209,15 +280,16 @@ impl Site {
         }
     }
 
-    /// Step 3: the route whose pattern comes first in the order of precedence.
-    fn route(&self, path: &RelativePath<'_>) -> Option<&Route> {
-        if self.routes.is_empty() {
-            return None;
-        }
-        let path = path.rooted();
+    /// Step 3: the route whose pattern comes first in the order of precedence, of those that are for the method.
+    fn route(&self, path: &str, method: &Method) -> Option<&Route> {
+        // RFC 8441 §4: what it asks for is what GET with `Upgrade` asks for in HTTP/1.1.
+        let method = match *method {
+            Method::CONNECT => &Method::GET,
+            _ => method,
+        };
         self.routes
             .iter()
-            .find(|route| route.pattern.matches(&path))
+            .find(|route| route.pattern.matches(path) && route.methods.allow(method))
     }
 
     async fn answer_by(
@@ -231,7 +303,8 @@ impl Site {
             .and_then(|route| route.cache_control.as_ref())
             .or(self.cache_control.as_ref());
         let (files, path) = match route.map(|route| (route, &route.handler)) {
-            None | Some((_, Handler::Site)) => (self.files.as_ref(), path.clone()),
+            // Forwarding has a way of its own.
+            None | Some((_, Handler::Site | Handler::Upstream(_))) => (self.files.as_ref(), path.clone()),
             Some((route, Handler::Files(files))) => (Some(files), route.path_for(path)),
             Some((route, Handler::Redirect(redirect))) => {
                 return redirect.answer(&route.pattern, parts);

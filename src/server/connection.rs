@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderValue};
+use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -211,8 +211,14 @@ impl<A: Answer> Shared<A> {
                     .insert(CONNECTION, HeaderValue::from_static("close"));
             }
             serving.answered(&response);
-            if let Some(upgraded) = A::take_tunnel(response.body_mut()) {
-                tunnel::detach_counted(upgrade, upgraded, move |sent| {
+            if let Some(far_end) = A::take_tunnel(response.body_mut()) {
+                if version == Version::HTTP_2 {
+                    // RFC 8441 §5: there is nothing to switch, and no key to prove.
+                    *response.status_mut() = StatusCode::OK;
+                    response.headers_mut().remove(UPGRADE);
+                    response.headers_mut().remove(SEC_WEBSOCKET_ACCEPT);
+                }
+                tunnel::detach_counted(upgrade, far_end, move |sent| {
                     serving.sent(sent);
                     serving.finish();
                 });
@@ -260,7 +266,8 @@ async fn drive<C: Future>(
     .await;
 }
 
-pub(super) fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
+/// With `tunnels`, streams of HTTP/2 can become other protocols' (RFC 8441).
+pub(super) fn protocol(limits: &Limits, tunnels: bool) -> auto::Builder<TokioExecutor> {
     let mut protocol = auto::Builder::new(TokioExecutor::new());
     protocol
         .http1()
@@ -281,5 +288,8 @@ pub(super) fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .max_local_error_reset_streams(64)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20));
+    if tunnels {
+        protocol.http2().enable_connect_protocol();
+    }
     protocol
 }

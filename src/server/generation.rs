@@ -46,7 +46,8 @@ impl<A: Answer> Generation<A> {
         log: Option<AccessRecorder>,
         trusted_proxies: TrustedProxies,
     ) -> Arc<Self> {
-        let protocol = connection::protocol(&limits);
+        let tunnels = !A::IS_ROUTER && app.reads_bodies();
+        let protocol = connection::protocol(&limits, tunnels);
         Arc::new(Self {
             app,
             limits,

@@ -8,6 +8,9 @@
 pub(crate) mod caller;
 pub(crate) mod far_end;
 pub(crate) mod fields;
+pub(crate) mod request;
 pub(crate) mod request_body;
+pub(crate) mod request_id;
+pub(crate) mod target;
 pub(crate) mod transport;
 pub(crate) mod tunnel;

@@ -83,18 +83,18 @@ impl<'r> Forwarded<'r> {
         let fate = fate::of(name.as_str());
         let stays = match fate {
             Fate::Hop | Fate::Own => true,
+            // What a trusted peer vouches for is not the client's to take away.
             Fate::Hearsay => !self.caller.is_peer_trusted,
-            Fate::Cookie => self.has_crumbs,
-            Fate::EndToEnd => false,
+            Fate::Cookie => self.has_crumbs || self.is_listed(name),
+            Fate::EndToEnd => self.is_listed(name),
         };
-        !stays
-            && !(self.lists_fields && fate != Fate::Hearsay && self.is_listed(name))
-            && !self.is_configured(name)
+        !stays && !self.is_configured(name)
     }
 
     fn is_listed(&self, name: &HeaderName) -> bool {
-        connection_options(&self.parts.headers)
-            .any(|option| option.eq_ignore_ascii_case(name.as_str().as_bytes()))
+        self.lists_fields
+            && connection_options(&self.parts.headers)
+                .any(|option| option.eq_ignore_ascii_case(name.as_str().as_bytes()))
     }
 
     fn is_configured(&self, name: &HeaderName) -> bool {
@@ -161,7 +161,7 @@ impl WriteFields for Forwarded<'_> {
             }
         }
         let mut scratch = Vec::with_capacity(64);
-        if self.has_crumbs && !(self.lists_fields && self.is_listed(&COOKIE)) {
+        if self.has_crumbs && !self.is_listed(&COOKIE) {
             join(&mut scratch, &self.parts.headers, &COOKIE, b"; ");
             self.put(sink, &COOKIE, &scratch);
         }

@@ -27,8 +27,8 @@ pub(crate) struct Kept<'f> {
     pub(crate) length: Option<u64>,
     pub(crate) content_type: Option<&'f [u8]>,
     pub(crate) entity_tag: Option<&'f [u8]>,
-    /// Whether it is compressed, or coded in whatever way.
-    pub(crate) is_coded: bool,
+    /// A content coding other than `identity`.
+    pub(crate) content_coding: Option<&'f [u8]>,
     /// `Cache-Control: no-transform`
     pub(crate) is_final: bool,
     pub(crate) has_cache_control: bool,
@@ -176,7 +176,8 @@ impl<'f> Kept<'f> {
             Kind::ContentType => once(&mut self.content_type),
             Kind::EntityTag => once(&mut self.entity_tag),
             Kind::ContentEncoding => {
-                self.is_coded |= members(value).any(|coding| !is(coding, "identity"));
+                let coding = members(value).find(|coding| !is(coding, "identity"));
+                self.content_coding = self.content_coding.or(coding);
             }
             Kind::CacheControl => {
                 self.has_cache_control = true;
@@ -332,11 +333,15 @@ mod tests {
         };
         told(&[("Content-Length", "12")], &|kept| kept.length == Some(12));
         told(&[], &|kept| *kept == Kept::default());
-        told(&[("Content-Encoding", "gzip")], &|kept| kept.is_coded);
-        told(&[("Content-Encoding", "identity")], &|kept| !kept.is_coded);
-        told(&[("Content-Encoding", "identity, br")], &|kept| {
-            kept.is_coded
-        });
+        for (value, expected) in [
+            ("gzip", Some("gzip")),
+            ("Identity", None),
+            ("identity, br", Some("br")),
+        ] {
+            told(&[("Content-Encoding", value)], &|kept| {
+                kept.content_coding == expected.map(str::as_bytes)
+            });
+        }
         told(&[("Cache-Control", "public, No-Transform")], &|kept| {
             kept.is_final && kept.has_cache_control
         });

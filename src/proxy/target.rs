@@ -89,7 +89,7 @@ fn is_plain(path: &[u8], dialect: Dialect) -> bool {
     };
     // Without an early end, so that the compiler can take many bytes at once.
     let unremarkable = !path.iter().fold(false, |found, &byte| {
-        found | !matches!(byte, b'!'..=b'~') | matches!(byte, b'%' | b'\\') | (byte == parameters)
+        found | !matches!(byte, b'!'..=b'~') | matches!(byte, b'%' | b'\\') | byte.eq(&parameters)
     });
     let pairs = path.iter().zip(path.iter().skip(1));
     unremarkable

@@ -555,7 +555,8 @@ fn trailers_are_taken_by_who_says_so() {
 
 #[test]
 fn an_upgrade_is_to_what_may_pass() {
-    let cases: &[(&[(&str, &str)], Option<&str>)] = &[
+    type Lines = &'static [(&'static str, &'static str)];
+    let cases: &[(Lines, Option<&str>)] = &[
         (
             &[("Connection", "Upgrade"), ("Upgrade", "websocket")],
             Some("websocket"),

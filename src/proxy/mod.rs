@@ -5,15 +5,22 @@
 //! 3. The request goes on without what concerned the hop before, with who asked.
 //! 4. What came back goes to the client without what concerned this hop; or another server is tried; or it is told whose fault it was.
 
+pub(crate) mod accel;
 mod answer;
 mod attempt;
 pub(crate) mod caller;
 mod failure;
 pub(crate) mod far_end;
 pub(crate) mod fields;
+pub(crate) mod mount;
+pub(crate) mod request;
 pub(crate) mod request_body;
+pub(crate) mod request_id;
+pub(crate) mod response;
+pub(crate) mod target;
 pub(crate) mod transport;
 pub(crate) mod tunnel;
+pub(crate) mod upstream;
 
 use std::sync::Arc;
 

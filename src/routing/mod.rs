@@ -10,6 +10,8 @@ mod encryption;
 mod fixed;
 mod gate;
 pub(crate) mod host;
+#[allow(dead_code)]
+mod methods;
 pub(crate) mod path;
 mod redirect;
 mod request;
@@ -18,6 +20,8 @@ mod site;
 
 pub(crate) use gate::{Gate, GateService, Via};
 pub(crate) use host::HostPattern;
+#[allow(unused_imports)]
+pub(crate) use methods::Methods;
 pub(crate) use path::PathPattern;
 pub(crate) use request::{check_for_router, is_tunnel};
 pub(crate) use route::RouteLabel;

@@ -24,25 +24,27 @@ pub(crate) mod upstream;
 
 use std::sync::Arc;
 
-use http::header::{EXPECT, HOST};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
-use http_body::Body as _;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use crate::config::upstream::{HostPolicy, ProxyConfig};
-use crate::routing;
+use crate::config::upstream::ProxyConfig;
 use crate::static_files::Refusal;
 use crate::static_files::body::Body;
 use caller::Caller;
-use request_body::RequestBody;
-use transport::Outgoing;
-use upstream::{Asked, Upstream};
+use upstream::Upstream;
 
 /// Forwards to an upstream, as a route says.
 #[derive(Clone, Debug)]
 pub(crate) struct Proxy {
     upstream: Arc<Upstream>,
     config: Arc<ProxyConfig>,
+}
+
+impl Proxy {
+    pub(crate) fn new(upstream: Arc<Upstream>, config: &ProxyConfig) -> Self {
+        let config = Arc::new(config.clone());
+        Self { upstream, config }
+    }
 }
 
 /// A request to be forwarded.

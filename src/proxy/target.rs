@@ -23,6 +23,18 @@ pub(crate) enum Dialect {
     Servlet,
 }
 
+impl Dialect {
+    /// The path of a file that is asked for: `/style.css;jsessionid=1` is `/style.css` to who reads parameters.
+    pub(crate) fn without_parameters(self, path: &str) -> Cow<'_, str> {
+        if self == Self::Plain || !path.contains(';') {
+            return Cow::Borrowed(path);
+        }
+        let segments = path.split('/');
+        let names = segments.map(|segment| segment.split(';').next().unwrap_or_default());
+        Cow::Owned(names.collect::<Vec<_>>().join("/"))
+    }
+}
+
 /// A path with its leading slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequestPath<'a> {

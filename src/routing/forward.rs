@@ -18,7 +18,7 @@ use super::path::PathPattern;
 use super::route::Route;
 use crate::config::upstream::ProxyConfig;
 use crate::proxy::request_body::RequestBody;
-use crate::proxy::target::RequestPath;
+use crate::proxy::target::{Dialect, RequestPath};
 use crate::proxy::{self, Asking, Proxy, mount};
 use crate::rejection::Rejection;
 use crate::static_files::body::Body;
@@ -29,24 +29,29 @@ use crate::static_files::{self, FileRequest, Files, Outcome, Policy, Refusal};
 /// What a route needs to forward.
 #[derive(Debug)]
 pub(super) struct Forward {
-    proxy: Proxy,
+    /// None: its upstream could not be set up.
+    proxy: Option<Proxy>,
+    config: ProxyConfig,
     files: Option<Arc<Files>>,
     /// Where the application may have files sent from.
     sendable: Option<Arc<Files>>,
     /// The route's prefix as clients write it, and what takes its place; both `/` where the path goes on as it is.
     outer: String,
     inner: Box<str>,
+    dialect: Dialect,
 }
 
 impl Forward {
     pub(super) fn new(
         config: &ProxyConfig,
         pattern: &PathPattern,
-        proxy: Proxy,
+        (proxy, dialect): (Option<Proxy>, Dialect),
         files: &dyn Fn(&Settings) -> Arc<Files>,
     ) -> Self {
         Self {
             proxy,
+            dialect,
+            config: config.clone(),
             files: config.files.as_ref().map(files),
             sendable: config.accel.as_ref().map(|accel| files(&accel.files)),
             outer: match (pattern, &config.rewrite_prefix) {
@@ -58,7 +63,7 @@ impl Forward {
     }
 
     pub(super) fn encoded_slashes(&self) -> bool {
-        self.proxy.config().encoded_slashes
+        self.config.encoded_slashes
     }
 
     /// Steps 1 to 4.
@@ -73,7 +78,7 @@ impl Forward {
             return Ok(response);
         }
         let rewritten;
-        let forwarded = if self.proxy.config().rewrite_prefix.is_some() {
+        let forwarded = if self.config.rewrite_prefix.is_some() {
             rewritten = mount::onward(&route.pattern, &self.inner, path.forwarded());
             &*rewritten
         } else {
@@ -87,7 +92,10 @@ impl Forward {
             caller: via.caller,
             as_lines: via.as_lines,
         };
-        match self.proxy.answer(&asking, body).await {
+        let Some(proxy) = &self.proxy else {
+            return Err(Rejection::UPSTREAM_UNUSABLE.into());
+        };
+        match proxy.answer(&asking, body).await {
             proxy::Outcome::Answered(response) => Ok(*response),
             proxy::Outcome::Refused(refusal) => Err(refusal),
             proxy::Outcome::Intercepted(status, field) => Err(Refusal {
@@ -112,7 +120,8 @@ impl Forward {
         if parts.method != Method::GET && parts.method != Method::HEAD {
             return Ok(None);
         }
-        let Ok(path) = RelativePath::parse(path.forwarded()) else {
+        let target = self.dialect.without_parameters(path.forwarded());
+        let Ok(path) = RelativePath::parse(&target) else {
             return Ok(None);
         };
         let path = route.path_for(&path);

@@ -18,6 +18,7 @@ use hyper::upgrade::OnUpgrade;
 use super::host::HostPattern;
 use super::request;
 use super::site::Site;
+use super::upstreams::Upstreams;
 use crate::config::Config;
 use crate::http1::Ready;
 use crate::http1::plain::PlainGet;
@@ -38,6 +39,7 @@ pub(crate) struct Gate {
     /// In order of precedence; the last may be the one for every host.
     patterns: Vec<(HostPattern, usize)>,
     cache: Arc<Cache>,
+    upstreams: Upstreams,
     forwards: bool,
 }
 
@@ -51,20 +53,22 @@ pub(crate) struct Via<'a> {
 
 impl Gate {
     pub(crate) fn new(config: &Config) -> Self {
-        Self::with_cache(config, Arc::new(Cache::new(&config.cache)))
+        let cache = Arc::new(Cache::new(&config.cache));
+        Self::with(config, cache, Upstreams::new(config, &Upstreams::default()))
     }
 
     /// For another configuration. What is held in memory of files that are served as before goes on to be held.
     pub(crate) fn renewed(&self, config: &Config) -> Self {
+        let upstreams = Upstreams::new(config, &self.upstreams);
         if !self.cache.is_for(&config.cache) {
-            return Self::new(config);
+            return Self::with(config, Arc::new(Cache::new(&config.cache)), upstreams);
         }
-        let gate = Self::with_cache(config, Arc::clone(&self.cache));
+        let gate = Self::with(config, Arc::clone(&self.cache), upstreams);
         gate.cache.forget_all_but(&config.file_settings());
         gate
     }
 
-    fn with_cache(config: &Config, cache: Arc<Cache>) -> Self {
+    fn with(config: &Config, cache: Arc<Cache>, upstreams: Upstreams) -> Self {
         let (mut exact, mut patterns) = (HashMap::new(), Vec::new());
         for (index, site) in config.sites.iter().enumerate() {
             for host in &site.hosts {
@@ -81,7 +85,7 @@ impl Gate {
         let sites: Vec<_> = config
             .sites
             .iter()
-            .map(|site| Arc::new(Site::new(site, &cache)))
+            .map(|site| Arc::new(Site::new(site, &cache, &upstreams)))
             .collect();
         Self {
             forwards: sites.iter().any(|site| site.forwards()),
@@ -89,6 +93,7 @@ impl Gate {
             exact,
             patterns,
             cache,
+            upstreams,
         }
     }
 

@@ -32,6 +32,11 @@ impl Methods {
         Ok(Self(methods.into()))
     }
 
+    /// None: any.
+    pub(crate) fn new(methods: Vec<Method>) -> Self {
+        Self(methods.into())
+    }
+
     /// HEAD asks for what GET would answer, so it goes where GET goes (RFC 9110 §9.3.2).
     pub(crate) fn allow(&self, method: &Method) -> bool {
         self.0.is_empty()

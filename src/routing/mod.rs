@@ -8,6 +8,7 @@
 mod cors;
 mod encryption;
 mod fixed;
+mod forward;
 mod gate;
 pub(crate) mod host;
 #[allow(dead_code)]
@@ -17,6 +18,7 @@ mod redirect;
 mod request;
 mod route;
 mod site;
+mod upstreams;
 
 pub(crate) use gate::{Gate, GateService, Via};
 pub(crate) use host::HostPattern;

@@ -5,15 +5,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::forward::Forward;
+use super::methods::Methods;
 use super::path::PathPattern;
 use super::redirect::Redirect;
+use super::upstreams::Upstreams;
 use crate::config::{RouteAction, RouteConfig};
+use crate::proxy::target::Dialect;
 use crate::static_files::path::RelativePath;
 use crate::static_files::{self, Files};
 
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) pattern: PathPattern,
+    pub(super) methods: Methods,
     pub(super) label: RouteLabel,
     pub(super) handler: Handler,
     pub(super) strip_prefix: bool,
@@ -27,6 +32,7 @@ pub(super) enum Handler {
     Site,
     Files(Arc<Files>),
     Redirect(Redirect),
+    Upstream(Box<Forward>),
     Respond {
         status: StatusCode,
         body: Bytes,
@@ -42,11 +48,16 @@ impl Route {
     pub(super) fn new(
         config: &RouteConfig,
         files: &dyn Fn(&static_files::settings::Settings) -> Arc<Files>,
+        (upstreams, dialect): (&Upstreams, Dialect),
     ) -> Self {
         let handler = match &config.action {
             RouteAction::Site => Handler::Site,
             RouteAction::Files(settings) => Handler::Files(files(settings)),
             RouteAction::Redirect { to, status } => Handler::Redirect(Redirect::new(to, *status)),
+            RouteAction::Upstream(proxy) => {
+                let forwarding = upstreams.proxy(proxy);
+                Handler::Upstream(Box::new(Forward::new(proxy, &config.pattern, (forwarding, dialect), files)))
+            }
             RouteAction::Respond {
                 status,
                 body,
@@ -60,6 +71,7 @@ impl Route {
         Self {
             label: RouteLabel(config.pattern.to_string().into()),
             pattern: config.pattern.clone(),
+            methods: Methods::new(config.methods.clone()),
             handler,
             strip_prefix: config.strip_prefix,
             cache_control: config.cache_control.clone(),

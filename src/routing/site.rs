@@ -17,17 +17,21 @@ use tower_service::Service as _;
 use super::cors;
 use super::encryption::Encryption;
 use super::fixed;
+use super::forward::Forward;
+use super::request;
 use super::gate::Via;
 use super::route::{Handler, Route};
+use super::upstreams::Upstreams;
 use crate::config::SiteConfig;
 use crate::http1::Ready;
 use crate::http1::plain::PlainGet;
 use crate::proxy::caller::Caller;
 use crate::proxy::request_body::RequestBody;
+use crate::proxy::target::{Dialect, RequestPath};
 use crate::rejection::Rejection;
 use crate::static_files::body::Body;
 use crate::static_files::cache::Cache;
-use crate::static_files::path::RelativePath;
+use crate::static_files::path::{PathRefusal, RelativePath};
 use crate::static_files::{self, FileRequest, Files, Outcome, Policy, Refusal};
 
 /// One virtual host, ready to answer.
@@ -41,20 +45,26 @@ pub(super) struct Site {
     error_pages: Vec<(StatusCode, String)>,
     cors: Option<CorsLayer>,
     encryption: Option<Encryption>,
+    dialect: Dialect,
+    /// Some route leads to an upstream.
+    forwards: bool,
     /// Nothing is configured that would change the answer with a file.
     is_plain: bool,
 }
 
 impl Site {
-    pub(super) fn new(config: &SiteConfig, cache: &Arc<Cache>) -> Self {
+    pub(super) fn new(config: &SiteConfig, cache: &Arc<Cache>, upstreams: &Upstreams) -> Self {
         let files = |settings: &_| Arc::new(Files::new(Clone::clone(settings), Arc::clone(cache)));
         let mut routes: Vec<_> = config
             .routes
             .iter()
-            .map(|route| Route::new(route, &files))
+            .map(|route| Route::new(route, &files, (upstreams, config.dialect)))
             .collect();
         routes.sort_by(|a, b| a.pattern.cmp(&b.pattern));
+        let forwards = |route: &Route| matches!(route.handler, Handler::Upstream(_));
         Self {
+            forwards: routes.iter().any(forwards),
+            dialect: config.dialect,
             files: config.files.as_ref().map(files),
             routes,
             cache_control: config.cache_control.clone(),

@@ -60,6 +60,7 @@ enum Handler {
     /// The site's own document root.
     Site,
     Files(Arc<Files>),
+    Upstream,
     Redirect(Redirect),
     Respond {
         status: StatusCode,
@@ -228,6 +229,7 @@ impl Site {
         let (files, path) = match route.map(|route| (route, &route.handler)) {
             None | Some((_, Handler::Site)) => (self.files.as_ref(), path.clone()),
             Some((route, Handler::Files(files))) => (Some(files), route.path_for(path)),
+            Some((_, Handler::Upstream)) => return Err(Rejection::NOT_FOUND.into()),
             Some((route, Handler::Redirect(redirect))) => {
                 return redirect.answer(&route.pattern, parts);
             }
@@ -297,6 +299,7 @@ impl Route {
         let handler = match &config.action {
             RouteAction::Site => Handler::Site,
             RouteAction::Files(settings) => Handler::Files(files(settings)),
+            RouteAction::Upstream(_) => Handler::Upstream,
             RouteAction::Redirect { to, status } => Handler::Redirect(Redirect::new(to, *status)),
             RouteAction::Respond {
                 status,

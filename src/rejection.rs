@@ -63,8 +63,7 @@ impl Rejection {
         Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "range-not-satisfiable");
 
     // What an application is to answer.
-    pub(crate) const NOT_SENDABLE: Self =
-        Self::new(StatusCode::BAD_GATEWAY, "file-not-sendable");
+    pub(crate) const NOT_SENDABLE: Self = Self::new(StatusCode::BAD_GATEWAY, "file-not-sendable");
     pub(crate) const UPSTREAM_UNUSABLE: Self =
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "upstream-unusable");
 

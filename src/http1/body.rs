@@ -33,10 +33,8 @@ struct State {
     interim: Vec<u8>,
     /// The final answer has.
     has_begun: bool,
-    /// Somebody else decides whether a client that waits for a 100 gets one, and when.
+    /// Somebody else decides whether a client that waits for a 100 gets one, and has not yet.
     is_held: bool,
-    /// That was decided.
-    may_go_on: bool,
     /// The handler is to be stopped when the client leaves.
     is_watched: bool,
     connection: Option<Waker>,
@@ -75,7 +73,6 @@ impl Channel {
             interim: Vec::new(),
             has_begun: false,
             is_held: false,
-            may_go_on: false,
             is_watched: false,
             connection: None,
         })))
@@ -92,7 +89,7 @@ impl Channel {
             return Wanted::Interim(std::mem::take(&mut state.interim));
         }
         if matches!(state.reader, Reader::Waiting(_)) {
-            if state.is_held && !state.may_go_on {
+            if state.is_held {
                 state.note(context);
                 return Wanted::BodyUnasked;
             }
@@ -146,7 +143,7 @@ impl Channel {
     /// A client that waits for a 100 gets one.
     pub(crate) fn go_on(&self) {
         let mut state = self.state();
-        state.may_go_on = true;
+        state.is_held = false;
         state.wake_connection();
     }
 

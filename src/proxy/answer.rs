@@ -12,8 +12,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, RETRY_AFTER, SEC_WEBSOCKET_KEY, SET_COOKIE, UPGRADE,
-    WWW_AUTHENTICATE,
+    ALLOW, CONTENT_LENGTH, RETRY_AFTER, SEC_WEBSOCKET_KEY, SET_COOKIE, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
@@ -29,6 +28,7 @@ use super::transport::{Answer, AnswerBody, Failure, FailureKind, Outgoing, Stage
 use super::upstream::{Asked, Lease};
 use super::{Asking, Outcome, Proxy, accel, failure};
 use crate::config::upstream::{HostPolicy, ProxyConfig};
+use crate::rejection::Rejection;
 use crate::routing;
 use crate::static_files::body::{Body, Lines};
 
@@ -75,7 +75,11 @@ impl Proxy {
         let has_body = !switch.is_stream && announces_body(parts, body);
         let mut nothing = RequestBody::Empty;
         let mut outgoing = Outgoing {
-            method: if switch.is_stream { &get } else { &parts.method },
+            method: if switch.is_stream {
+                &get
+            } else {
+                &parts.method
+            },
             path,
             authority: forwarded.host(),
             is_https: asking.caller.is_encrypted,
@@ -211,17 +215,15 @@ impl Proxy {
             Some(accel) => accel::resolve(wanted, &accel.prefix, &accel.files.docroot),
             None => Err(accel::AccelRefusal),
         };
-        match resolved {
-            Ok(path) => Outcome::File { path, fields },
-            Err(_) => {
-                tracing::warn!(
-                    upstream = &*self.upstream.config().name,
-                    ?wanted,
-                    "the application wants a file sent that is none of its to send"
-                );
-                Outcome::Refused(crate::rejection::Rejection::NOT_SENDABLE.into())
-            }
+        if let Ok(path) = resolved {
+            return Outcome::File { path, fields };
         }
+        tracing::warn!(
+            upstream = &*self.upstream.config().name,
+            ?wanted,
+            "the application wants a file sent that is none of its to send"
+        );
+        Outcome::Refused(Rejection::NOT_SENDABLE.into())
     }
 }
 
@@ -307,7 +309,11 @@ pub(super) fn authority<'a>(policy: &'a HostPolicy, asked: &'a [u8], lease: &'a 
 /// What an interim answer says to the client.
 fn end_to_end(fields: &HeaderMap) -> HeaderMap {
     let mut kept = HeaderMap::new();
-    response::keep(&Fields::Map(fields.clone()), &AnswerRules::default(), &mut kept);
+    response::keep(
+        &Fields::Map(fields.clone()),
+        &AnswerRules::default(),
+        &mut kept,
+    );
     kept
 }
 
@@ -321,7 +327,10 @@ fn put_rest(
 ) {
     let has_no_body = asking.parts.method == Method::HEAD || status == StatusCode::NOT_MODIFIED;
     if let Some(length) = kept.length.filter(|_| has_no_body) {
-        sink.put(CONTENT_LENGTH.as_str().as_bytes(), length.to_string().as_bytes());
+        sink.put(
+            CONTENT_LENGTH.as_str().as_bytes(),
+            length.to_string().as_bytes(),
+        );
     }
     if let Some(cookie) = cookie {
         sink.put(SET_COOKIE.as_str().as_bytes(), cookie.as_bytes());
@@ -377,7 +386,11 @@ fn telling_field(status: StatusCode, fields: &Fields) -> Option<(HeaderName, Hea
 }
 
 fn malformed(why: &'static str) -> Outcome {
-    let failure = Failure::new(FailureKind::Malformed, Stage::Answered, io::Error::other(why));
+    let failure = Failure::new(
+        FailureKind::Malformed,
+        Stage::Answered,
+        io::Error::other(why),
+    );
     tracing::warn!(why);
     Outcome::Refused(failure::refusal(&Failed::Failure(failure)))
 }

@@ -47,7 +47,10 @@ pub(super) async fn attempt(
         attempts += 1;
         let sent = {
             let mut outgoing = to(outgoing, answer::authority(host, asked_host, &lease));
-            upstream.transport().send(lease.target(), &mut outgoing).await
+            upstream
+                .transport()
+                .send(lease.target(), &mut outgoing)
+                .await
         };
         let failure = match sent {
             Ok(answer) => {

@@ -180,7 +180,7 @@ impl WriteFields for Forwarded<'_> {
 }
 
 /// As it was sent: the target's authority goes before `Host` (RFC 9112 §3.2.2).
-fn asked_host(parts: &Parts) -> &[u8] {
+pub(super) fn asked_host(parts: &Parts) -> &[u8] {
     match parts.uri.authority() {
         Some(authority) => authority.as_str().as_bytes(),
         None => parts

@@ -74,7 +74,10 @@ impl Forward {
         (parts, body, via): (&Parts, &mut RequestBody, Via<'_>),
     ) -> Result<Response<Body>, Refusal> {
         let rule = route.cache_control.as_ref();
-        if let Some(response) = self.answer_with_file(route, path, parts, (rule, via)).await? {
+        if let Some(response) = self
+            .answer_with_file(route, path, parts, (rule, via))
+            .await?
+        {
             return Ok(response);
         }
         let rewritten;

@@ -142,7 +142,8 @@ impl Gate {
     }
 
     fn find(&self, parts: &Parts) -> Result<&Arc<Site>, Box<Response<Body>>> {
-        let host = request::check(parts, self.forwards).map_err(|rejection| refuse(parts, rejection))?;
+        let host =
+            request::check(parts, self.forwards).map_err(|rejection| refuse(parts, rejection))?;
         match parts.uri.path() {
             "*" => return Err(answer_asterisk(parts)),
             path if !path.starts_with('/') => return Err(refuse(parts, Rejection::TARGET_FORM)),

@@ -56,7 +56,12 @@ impl Route {
             RouteAction::Redirect { to, status } => Handler::Redirect(Redirect::new(to, *status)),
             RouteAction::Upstream(proxy) => {
                 let forwarding = upstreams.proxy(proxy);
-                Handler::Upstream(Box::new(Forward::new(proxy, &config.pattern, (forwarding, dialect), files)))
+                Handler::Upstream(Box::new(Forward::new(
+                    proxy,
+                    &config.pattern,
+                    (forwarding, dialect),
+                    files,
+                )))
             }
             RouteAction::Respond {
                 status,

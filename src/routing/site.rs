@@ -18,8 +18,8 @@ use super::cors;
 use super::encryption::Encryption;
 use super::fixed;
 use super::forward::Forward;
-use super::request;
 use super::gate::Via;
+use super::request;
 use super::route::{Handler, Route};
 use super::upstreams::Upstreams;
 use crate::config::SiteConfig;
@@ -314,7 +314,9 @@ impl Site {
             .or(self.cache_control.as_ref());
         let (files, path) = match route.map(|route| (route, &route.handler)) {
             // Forwarding has a way of its own.
-            None | Some((_, Handler::Site | Handler::Upstream(_))) => (self.files.as_ref(), path.clone()),
+            None | Some((_, Handler::Site | Handler::Upstream(_))) => {
+                (self.files.as_ref(), path.clone())
+            }
             Some((route, Handler::Files(files))) => (Some(files), route.path_for(path)),
             Some((route, Handler::Redirect(redirect))) => {
                 return redirect.answer(&route.pattern, parts);

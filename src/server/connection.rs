@@ -33,6 +33,9 @@ use crate::observe::counted_body::CountedBody;
 use crate::proxy::tunnel;
 use crate::rejection::Rejection;
 
+/// A body whose end is noted; that of a tunnel is noted elsewhere.
+type Counted<A> = CountedBody<<A as Answer>::Body, Option<Serving>>;
+
 impl<A: Answer> Shared<A> {
     /// Has the header of the PROXY protocol read, then goes on as if the client itself had connected.
     pub(super) async fn open_by_proxy<S: Stream>(
@@ -175,8 +178,7 @@ impl<A: Answer> Shared<A> {
         request: Request<Incoming>,
         peer: Peer,
         activity: &Arc<Activity>,
-    ) -> impl Future<Output = Result<Response<CountedBody<A::Body, Option<Serving>>>, Infallible>> + use<A>
-    {
+    ) -> impl Future<Output = Result<Response<Counted<A>>, Infallible>> + use<A> {
         let generation = self.generation();
         let (mut parts, body) = request.into_parts();
         // A router finds it there itself.

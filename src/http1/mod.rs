@@ -20,6 +20,7 @@ pub(crate) mod plain;
 mod response;
 pub(crate) mod server;
 mod transmission;
+pub(crate) mod upstream;
 mod wire;
 
 pub(crate) use body::{Channel, Incoming};

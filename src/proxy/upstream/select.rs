@@ -182,8 +182,8 @@ impl Group {
         let members = set.members.iter();
         match self.config.sticky.as_ref()? {
             Sticky::Cookie(name) => sticky::tokens(asked.headers, name).find_map(|token| {
-                let is_it = |member: &&Member| member.server.token == token && is_fit(member);
-                members.clone().find(is_it)
+                let matches = |member: &&Member| member.server.token == token && is_fit(member);
+                members.clone().find(matches)
             }),
             Sticky::Route(name) => sticky::routes(asked.headers, asked.path, name).find_map(|id| {
                 let has_id = |member: &&Member| member.server.id.as_deref() == Some(id);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
+pub(crate) use crate::proxy::target::Dialect;
 use crate::static_files::Settings;
 
 /// An application, and the servers that it runs on.
@@ -86,6 +87,25 @@ impl UpstreamConfig {
             tls: UpstreamTls::default(),
             header_size: 256 << 10,
             resolvers: Vec::new(),
+        }
+    }
+}
+
+impl ProxyConfig {
+    /// With all defaults.
+    pub(crate) fn new(upstream: UpstreamConfig) -> Self {
+        Self {
+            upstream: Arc::new(upstream),
+            files: None,
+            rewrite_prefix: None,
+            host: HostPolicy::Client,
+            encoded_slashes: false,
+            forwarded: false,
+            request_headers: Vec::new(),
+            hide_headers: Vec::new(),
+            intercept: Vec::new(),
+            accel: None,
+            compress: false,
         }
     }
 }
@@ -328,16 +348,6 @@ pub(crate) enum HostPolicy {
     /// That of the server's address.
     Server,
     Fixed(HeaderValue),
-}
-
-/// How `;parameters` in paths are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    /// As part of their segments.
-    #[default]
-    Plain,
-    /// As servlet containers do: they are no part of the path by which what answers is found.
-    Servlet,
 }
 
 impl Dialect {

@@ -5,6 +5,7 @@
 //!    ready ([`express`]).
 //! 3. [`intake`]: the body of a request comes as its handler asks for it ([`body`]), by its length or in chunks ([`chunked`], pure).
 //! 4. [`transmission`]: the answer leaves, head and body in one call where they fit; [`response`] is its head as bytes, pure.
+//! 5. [`upstream`]: the same from the other side, a request to a server and its answer.
 //!
 //! HTTP/2 is hyper's, and so are connections on which a program's own router is asked for an upgrade: its handlers know hyper's types.
 
@@ -20,8 +21,9 @@ pub(crate) mod plain;
 mod response;
 pub(crate) mod server;
 mod transmission;
+pub(crate) mod upstream;
 mod wire;
 
-pub(crate) use body::Incoming;
+pub(crate) use body::{Channel, Incoming};
 pub(crate) use express::Ready;
 pub use interim::Interim;

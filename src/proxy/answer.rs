@@ -342,7 +342,9 @@ fn forwarded_body(body: AnswerBody, lease: Lease) -> Body {
     match body {
         AnswerBody::Empty => Body::empty(),
         AnswerBody::Held(bytes) => Body::memory(bytes),
-        body @ AnswerBody::Http1(_) => Body::stream(Leased { body, lease }),
+        body @ (AnswerBody::Http1(_) | AnswerBody::Http2(_)) => {
+            Body::stream(Leased { body, lease })
+        }
     }
 }
 

@@ -48,7 +48,12 @@ fn in_turn_each_gets_its_share_by_weight() {
     let turns: Vec<_> = (0..12).map(|_| ask(&server, &backs, "/x", &[])).collect();
     assert_eq!(counts(&backs), [6, 4, 2]);
     // Smoothly: nobody three times in a row.
-    assert!(turns.windows(3).all(|turn| turn.iter().collect::<HashSet<_>>().len() > 1), "{turns:?}");
+    assert!(
+        turns
+            .windows(3)
+            .all(|turn| turn.iter().collect::<HashSet<_>>().len() > 1),
+        "{turns:?}"
+    );
 }
 
 #[test]
@@ -84,7 +89,11 @@ fn by_default_all_of_them_get_some() {
     for _ in 0..80 {
         server.get("/x", &[]).expect(200);
     }
-    assert!(counts(&backs).iter().all(|&count| count > 0), "{:?}", counts(&backs));
+    assert!(
+        counts(&backs).iter().all(|&count| count > 0),
+        "{:?}",
+        counts(&backs)
+    );
 }
 
 #[test]
@@ -105,7 +114,10 @@ fn the_same_key_goes_to_the_same_server() {
         let first: Vec<_> = keys.iter().map(|key| place(key)).collect();
         let second: Vec<_> = keys.iter().map(|key| place(key)).collect();
         assert_eq!(first, second, "{balance}");
-        assert!(first.iter().collect::<HashSet<_>>().len() > 1, "{balance}: {first:?}");
+        assert!(
+            first.iter().collect::<HashSet<_>>().len() > 1,
+            "{balance}: {first:?}"
+        );
     }
     let backs = backs::<3>();
     let all: Vec<_> = backs.iter().collect();
@@ -120,7 +132,9 @@ fn a_server_less_moves_no_key_of_the_others() {
     let all: Vec<_> = backs.iter().collect();
     let keys: Vec<_> = (0..24).map(|number| format!("/{number}")).collect();
     let places = |server: &TestServer| -> Vec<_> {
-        keys.iter().map(|key| ask(server, &backs, key, &[])).collect()
+        keys.iter()
+            .map(|key| ask(server, &backs, key, &[]))
+            .collect()
     };
     let before = places(&in_front(&all, "", "balance = \"hash:path\""));
     let after = places(&in_front(&all[..2], "", "balance = \"hash:path\""));
@@ -144,7 +158,10 @@ fn a_client_comes_back_to_the_server_that_its_cookie_names() {
         let cookie = set.split(';').next().unwrap();
         assert!(cookie.starts_with("daemun_server="), "{set}");
         let lower = set.to_ascii_lowercase();
-        assert!(lower.contains("httponly") && lower.contains("path=/"), "{set}");
+        assert!(
+            lower.contains("httponly") && lower.contains("path=/"),
+            "{set}"
+        );
         // Nothing of the server's address can be read from it.
         let port = backs[place].port().to_string();
         assert!(!set.contains(&port) && !set.contains("127.0.0.1"), "{set}");
@@ -154,7 +171,10 @@ fn a_client_comes_back_to_the_server_that_its_cookie_names() {
                 .get("/x", &[&format!("Cookie: a=b; {cookie}")])
                 .expect(200);
             assert_eq!(last(&backs, &before), place);
-            assert!(response.head.values("Set-Cookie").is_empty(), "told already: {response:?}");
+            assert!(
+                response.head.values("Set-Cookie").is_empty(),
+                "told already: {response:?}"
+            );
         }
     }
     assert!(seen.len() > 1);
@@ -174,12 +194,21 @@ fn a_client_comes_back_to_the_server_that_its_cookie_names() {
 #[test]
 fn a_client_whose_server_is_gone_gets_another() {
     let [a, b] = backs::<2>();
-    let server = in_front(&[&a, &b], "", "sticky_cookie = \"s\"\nbalance = \"round-robin\"");
+    let server = in_front(
+        &[&a, &b],
+        "",
+        "sticky_cookie = \"s\"\nbalance = \"round-robin\"",
+    );
     let mut of = std::collections::HashMap::new();
     for _ in 0..4 {
         let before = a.requests().len();
         let response = server.get("/x", &[]).expect(200);
-        let cookie = response.field("Set-Cookie").split(';').next().unwrap().to_owned();
+        let cookie = response
+            .field("Set-Cookie")
+            .split(';')
+            .next()
+            .unwrap()
+            .to_owned();
         of.insert(a.requests().len() > before, cookie);
     }
     drop(a);

@@ -1,6 +1,9 @@
 //! The fields of a request on their way to an application, and of its answer on their way back (RFC 9110 §7.6).
 
-use crate::harness::{Back, Docroot, H2Client, H2Outcome, Received, TestServer, forwarding, in_front, in_front_of, request};
+use crate::harness::{
+    Back, Docroot, H2Client, H2Outcome, Received, TestServer, forwarding, in_front, in_front_of,
+    request,
+};
 
 /// What an application gets of a request with these fields.
 fn got(fields: &[&str]) -> Received {
@@ -25,10 +28,16 @@ fn who_asks_is_told() {
     }
     assert!(!received.has("X-Forwarded-Prefix") && !received.has("Forwarded"));
     let id = received.value("X-Request-Id").unwrap();
-    assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+    assert!(
+        id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{id}"
+    );
     let start = received.value("X-Request-Start").unwrap();
     let (seconds, millis) = start.strip_prefix("t=").unwrap().split_once('.').unwrap();
-    assert!(seconds.parse::<u64>().is_ok() && millis.len() == 3, "{start}");
+    assert!(
+        seconds.parse::<u64>().is_ok() && millis.len() == 3,
+        "{start}"
+    );
 }
 
 #[test]
@@ -147,7 +156,10 @@ fn everything_else_goes_on_as_it_came() {
     let received = got(&fields);
     for line in fields {
         let (name, value) = line.split_once(':').unwrap();
-        assert!(received.values(name).contains(&value.trim()), "{line}: {received:?}");
+        assert!(
+            received.values(name).contains(&value.trim()),
+            "{line}: {received:?}"
+        );
     }
     assert_eq!(received.values("X-A"), ["1", "2"]);
     assert_eq!(received.values("X-Request-Id").len(), 1);
@@ -218,7 +230,10 @@ fn the_proxy_protocol_tells_who_asks() {
         .expect(200);
     assert_eq!(back.only().value("X-Forwarded-For"), Some("198.51.100.4"));
     // RFC-less, but strict: a preface that is none gets nowhere.
-    for preface in ["PROXY TCP4 198.51.100.4\r\n", "\r\n\r\n\0\r\nQUIT\n\x21\x11\u{7f}\u{7f}"] {
+    for preface in [
+        "PROXY TCP4 198.51.100.4\r\n",
+        "\r\n\r\n\0\r\nQUIT\n\x21\x11\u{7f}\u{7f}",
+    ] {
         let mut client = server.connect();
         client.send(preface.to_owned() + &request("GET", "/y", &[]));
         client.count_to_end();
@@ -239,7 +254,11 @@ fn which_host_an_application_is_told_is_configured() {
         server.get("/x", &["Host: shop.test"]).expect(200);
         let received = back.only();
         let address = back.address();
-        let expected = if expected.is_empty() { &address } else { expected };
+        let expected = if expected.is_empty() {
+            &address
+        } else {
+            expected
+        };
         assert_eq!(received.value("Host"), Some(expected), "{policy}");
         assert_eq!(received.value("X-Forwarded-Host"), Some("shop.test"));
     }
@@ -251,10 +270,16 @@ fn configured_fields_are_set_as_they_are_written() {
     let route = "[site.route.request_headers]\nX-Secret = \"{env.HOME} $HOME ${HOME} %h\"\nX-Tenant = \"a\"\nX-Forwarded-Proto = \"https\"\n";
     let server = in_front(&[&back], route, "");
     server
-        .get("/x", &["X-Tenant: b", "x-tenant: c", "Connection: X-Tenant"])
+        .get(
+            "/x",
+            &["X-Tenant: b", "x-tenant: c", "Connection: X-Tenant"],
+        )
         .expect(200);
     let received = back.only();
-    assert_eq!(received.value("X-Secret"), Some("{env.HOME} $HOME ${HOME} %h"));
+    assert_eq!(
+        received.value("X-Secret"),
+        Some("{env.HOME} $HOME ${HOME} %h")
+    );
     assert_eq!(received.value("X-Tenant"), Some("a"));
     assert_eq!(received.value("X-Forwarded-Proto"), Some("https"));
 }
@@ -278,7 +303,10 @@ fn an_application_s_fields_of_the_connection_reach_no_client() {
             "Proxy-Connection",
             "Upgrade",
         ] {
-            assert!(response.head.values(name).is_empty(), "{name}: {response:?}");
+            assert!(
+                response.head.values(name).is_empty(),
+                "{name}: {response:?}"
+            );
         }
         assert_eq!(response.head.values("X-Kept"), ["1", "2"]);
         assert_eq!(response.value("Server"), Some("app"));
@@ -308,7 +336,10 @@ fn crumbs_of_http_2_are_one_cookie() {
         ("accept", "*/*"),
         ("cookie", "b=2"),
     ]);
-    assert!(matches!(outcome, H2Outcome::Response { status: 200, .. }), "{outcome:?}");
+    assert!(
+        matches!(outcome, H2Outcome::Response { status: 200, .. }),
+        "{outcome:?}"
+    );
     let received = back.only();
     assert_eq!(received.value("Cookie"), Some("a=1; b=2"));
     assert_eq!(received.value("Host"), Some("shop.test"));

@@ -63,9 +63,17 @@ fn addresses_in_answers_are_those_that_clients_know() {
         (strip, "/", "/app/"),
         (strip, "/app/login", "/app/login"),
         (strip, "login", "login"),
-        (strip, "http://shop.test/login", "http://shop.test/app/login"),
+        (
+            strip,
+            "http://shop.test/login",
+            "http://shop.test/app/login",
+        ),
         (strip, "http://$BACK/login", "/app/login"),
-        (strip, "https://elsewhere.test/login", "https://elsewhere.test/login"),
+        (
+            strip,
+            "https://elsewhere.test/login",
+            "https://elsewhere.test/login",
+        ),
         (rewrite, "/v2/login", "/app/login"),
         (rewrite, "/v2", "/app"),
         (rewrite, "/other", "/other"),
@@ -75,8 +83,16 @@ fn addresses_in_answers_are_those_that_clients_know() {
     ] {
         let response = answered(keys, "302 Found", &format!("Location: {location}\r\n"));
         assert_eq!(response.status(), 302);
-        assert_eq!(response.value("Location"), Some(expected), "{keys} {location}");
-        let response = answered(keys, "201 Created", &format!("Content-Location: {location}\r\n"));
+        assert_eq!(
+            response.value("Location"),
+            Some(expected),
+            "{keys} {location}"
+        );
+        let response = answered(
+            keys,
+            "201 Created",
+            &format!("Content-Location: {location}\r\n"),
+        );
         assert_eq!(response.value("Content-Location"), Some(expected));
         let response = answered(keys, "200 OK", &format!("Refresh: 5; url={location}\r\n"));
         assert_eq!(response.field("Refresh"), format!("5; url={expected}"));
@@ -104,9 +120,8 @@ fn cookies_are_for_the_path_and_host_that_clients_know() {
 
 #[test]
 fn two_mounts_are_one_within_the_other() {
-    let inner = Back::answering(
-        "HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n",
-    );
+    let inner =
+        Back::answering("HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n");
     let middle = mounted(&inner, "strip_prefix = true");
     let outer = TestServer::start(
         Docroot::standard(),

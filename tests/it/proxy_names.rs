@@ -62,7 +62,11 @@ fn a_name_that_is_gone_leads_where_it_led() {
     dns.tell("app.test", Some(Known::Addresses(vec![ONE], 1)));
     let server = server(&dns, &format!("http://app.test:{}", one.port()));
     assert!(eventually(|| server.get("/x", &[]).status() == 200));
-    for trouble in [None, Some(Known::Trouble), Some(Known::Addresses(Vec::new(), 1))] {
+    for trouble in [
+        None,
+        Some(Known::Trouble),
+        Some(Known::Addresses(Vec::new(), 1)),
+    ] {
         let before = dns.asked();
         dns.tell("app.test", trouble);
         // It was asked for again, and nothing was found.

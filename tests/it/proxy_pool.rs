@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::harness::h2::{ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, frame};
+use crate::harness::h2::{
+    ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, frame,
+};
 use crate::harness::{
-    Back, Docroot, HELLO, Refusing, TestServer, eventually, in_front, in_front_of, pattern, request, statuses,
+    Back, Docroot, HELLO, Refusing, TestServer, eventually, in_front, in_front_of, pattern,
+    request, statuses,
 };
 
 const POST: &[&str] = &["Content-Length: 5"];
@@ -51,8 +54,14 @@ fn none_are_kept_where_none_may_be() {
 
 #[test]
 fn a_connection_that_the_application_ends_is_not_used_again() {
-    for (version, field) in [("1.1", "Connection: close\r\n"), ("1.0", ""), ("1.1", "connection: x, Close\r\n")] {
-        let answer = format!("HTTP/{version} 200 OK\r\n{field}Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello");
+    for (version, field) in [
+        ("1.1", "Connection: close\r\n"),
+        ("1.0", ""),
+        ("1.1", "connection: x, Close\r\n"),
+    ] {
+        let answer = format!(
+            "HTTP/{version} 200 OK\r\n{field}Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+        );
         // It does not even close them.
         let back = Back::answering(answer);
         let server = in_front_of(&back);
@@ -120,7 +129,10 @@ fn a_write_is_never_sent_twice() {
         assert_eq!(statuses(&server, text), [502]);
     }
     // Without a body it is a write all the same.
-    assert_eq!(statuses(&server, request("POST", "/x", &["Content-Length: 0"])), [502]);
+    assert_eq!(
+        statuses(&server, request("POST", "/x", &["Content-Length: 0"])),
+        [502]
+    );
     assert_eq!(a.requests().len() + b.requests().len(), 3);
 }
 
@@ -200,7 +212,11 @@ fn a_stale_connection_is_noticed_before_a_write_is_sent_on_it_or_the_write_is_lo
     let server = in_front_of(&back);
     server.get("/x", &[]).expect(200);
     assert_eq!(statuses(&server, post("/once")), [502]);
-    let once = back.targets().iter().filter(|target| *target == "/once").count();
+    let once = back
+        .targets()
+        .iter()
+        .filter(|target| *target == "/once")
+        .count();
     assert_eq!(once, 1);
     // A read on such a connection is.
     server.get("/y", &[]).expect(200);
@@ -224,7 +240,10 @@ fn a_storm_of_failures_is_not_made_worse() {
         client.get("/x", &[]).expect_any(&[502, 503]);
     }
     let attempts = counter.load(Ordering::Relaxed);
-    assert!(attempts <= requests + requests / 5 + 20, "{attempts} attempts");
+    assert!(
+        attempts <= requests + requests / 5 + 20,
+        "{attempts} attempts"
+    );
 }
 
 /// An application that speaks HTTP/2 in raw frames: what it does with the first request is the test's.
@@ -238,7 +257,9 @@ fn raw_http_2(first: Vec<u8>) -> Back {
             conversation.next_bytes(length);
             let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
             match head[3] {
-                SETTINGS if head[4] & ACK == 0 => drop(conversation.send(frame(SETTINGS, ACK, 0, &[]))),
+                SETTINGS if head[4] & ACK == 0 => {
+                    drop(conversation.send(frame(SETTINGS, ACK, 0, &[])))
+                }
                 HEADERS if is_first.swap(false, Ordering::Relaxed) => {
                     conversation.send(&first);
                     if first[3] == GOAWAY {
@@ -263,11 +284,17 @@ fn what_an_http_2_server_did_not_process_is_tried_again_a_write_as_well() {
     let refused = frame(RST_STREAM, 0, 1, &7_u32.to_be_bytes());
     let goaway = frame(GOAWAY, 0, 0, &[0; 8]);
     for first in [refused, goaway] {
-        for text in [request("GET", "/x", &[]), request("POST", "/x", &["Content-Length: 0"])] {
+        for text in [
+            request("GET", "/x", &[]),
+            request("POST", "/x", &["Content-Length: 0"]),
+        ] {
             let back = raw_http_2(first.clone());
             let server = TestServer::start(
                 Docroot::standard(),
-                &format!("[[site]]\n[[site.route]]\npath = \"/\"\nupstream = \"h2c://{}\"\n", back.address()),
+                &format!(
+                    "[[site]]\n[[site.route]]\npath = \"/\"\nupstream = \"h2c://{}\"\n",
+                    back.address()
+                ),
             );
             let mut client = server.connect();
             let response = client.exchange(&text).expect(200);
@@ -282,7 +309,10 @@ fn an_http_2_server_that_may_have_processed_a_write_is_not_asked_again() {
     let back = raw_http_2(error);
     let server = TestServer::start(
         Docroot::standard(),
-        &format!("[[site]]\n[[site.route]]\npath = \"/\"\nupstream = \"h2c://{}\"\n", back.address()),
+        &format!(
+            "[[site]]\n[[site.route]]\npath = \"/\"\nupstream = \"h2c://{}\"\n",
+            back.address()
+        ),
     );
     assert_eq!(statuses(&server, post("/x")), [502]);
 }
@@ -296,7 +326,10 @@ fn bytes_before_a_handshake_are_no_answer() {
     });
     let server = TestServer::start(
         Docroot::standard(),
-        &format!("[[site]]\n[[site.route]]\npath = \"/\"\nupstream = \"https://{}\"\n", back.address()),
+        &format!(
+            "[[site]]\n[[site.route]]\npath = \"/\"\nupstream = \"https://{}\"\n",
+            back.address()
+        ),
     );
     assert_eq!(statuses(&server, request("GET", "/x", &[])), [502]);
     assert!(!String::from_utf8_lossy(&back.bytes(0)).contains("GET /x"));

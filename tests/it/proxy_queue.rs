@@ -66,7 +66,11 @@ fn a_queue_that_is_full_turns_away_and_says_when_to_come_back() {
         client.send(request("GET", "/x", &[]));
     }
     // One of them waits, the others hear it at once.
-    assert!(eventually(|| others.iter_mut().filter_map(|client| client.has_bytes().then_some(())).count() == 4));
+    assert!(eventually(|| others
+        .iter_mut()
+        .filter_map(|client| client.has_bytes().then_some(()))
+        .count()
+        == 4));
     let mut answered = Vec::new();
     for client in &mut others {
         let response = client.read("GET");
@@ -114,7 +118,10 @@ fn who_leaves_the_queue_takes_nobody_s_place() {
 
 #[test]
 fn a_server_that_fails_in_a_row_is_left_alone_for_a_while() {
-    let (ill, well) = (Back::new(|conversation| drop(conversation.next())), Back::hello());
+    let (ill, well) = (
+        Back::new(|conversation| drop(conversation.next())),
+        Back::hello(),
+    );
     let server = in_front(
         &[&ill, &well],
         "",
@@ -130,9 +137,7 @@ fn a_server_that_fails_in_a_row_is_left_alone_for_a_while() {
 fn it_is_asked_again_after_that_while() {
     let is_well = Arc::new(AtomicBool::new(false));
     let knows = Arc::clone(&is_well);
-    let changing = Back::by_request(move |_| {
-        knows.load(Ordering::SeqCst).then(|| HELLO.into())
-    });
+    let changing = Back::by_request(move |_| knows.load(Ordering::SeqCst).then(|| HELLO.into()));
     let other = Back::hello();
     let server = in_front(
         &[&changing, &other],
@@ -155,7 +160,10 @@ fn the_last_server_is_never_left_out() {
     let back = Back::new(|conversation| drop(conversation.next()));
     let server = in_front(&[&back], "", "max_failures = 1\nejection_time = \"1h\"");
     for _ in 0..5 {
-        assert_eq!(statuses(&server, request("POST", "/x", &["Content-Length: 0"])), [502]);
+        assert_eq!(
+            statuses(&server, request("POST", "/x", &["Content-Length: 0"])),
+            [502]
+        );
     }
     assert_eq!(back.requests().len(), 5);
 }
@@ -202,12 +210,18 @@ fn moody(is_well: &Arc<AtomicBool>) -> Back {
 const CHECKS: &str = "health_path = \"/healthz\"\nhealth_interval = \"50ms\"\nhealth_timeout = \"2s\"\nhealth_rise = 1\nhealth_fall = 2\n";
 
 fn asked(back: &Back) -> usize {
-    back.targets().iter().filter(|target| *target == "/x").count()
+    back.targets()
+        .iter()
+        .filter(|target| *target == "/x")
+        .count()
 }
 
 #[test]
 fn a_server_that_says_it_is_ill_gets_nothing_until_it_is_well() {
-    let (a_is_well, b_is_well) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
+    let (a_is_well, b_is_well) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicBool::new(true)),
+    );
     let (a, b) = (moody(&a_is_well), moody(&b_is_well));
     let server = in_front(&[&a, &b], "", CHECKS);
     // Known once it has failed twice.
@@ -264,15 +278,21 @@ fn health_is_judged_by_status_and_body_as_configured() {
         .into_iter()
         .filter(|request| request.target == "/healthz")
         .collect();
-    assert!(checks.iter().all(|check| check.method == "GET" && check.has("Host")));
+    assert!(
+        checks
+            .iter()
+            .all(|check| check.method == "GET" && check.has("Host"))
+    );
 }
 
 #[test]
 fn a_server_that_nobody_has_checked_yet_may_be_asked_when_there_is_no_other() {
-    let back = Back::by_request(|request| {
-        (request.target != "/healthz").then(|| HELLO.into())
-    });
+    let back = Back::by_request(|request| (request.target != "/healthz").then(|| HELLO.into()));
     // The first verdict takes three failures and so a minute.
-    let server = in_front(&[&back], "", "health_path = \"/healthz\"\nhealth_interval = \"30s\"\nhealth_fall = 3");
+    let server = in_front(
+        &[&back],
+        "",
+        "health_path = \"/healthz\"\nhealth_interval = \"30s\"\nhealth_fall = 3",
+    );
     server.get("/x", &[]).expect(200);
 }

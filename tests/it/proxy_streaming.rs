@@ -11,14 +11,18 @@ use crate::harness::{
     pattern, request,
 };
 
-const STREAM: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+const STREAM: &str =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 const TYPED: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n";
 
 /// Reads until the text is there.
 #[track_caller]
 fn read_until(client: &mut Client, text: &str) {
     let mut read = Vec::new();
-    while !read.windows(text.len()).any(|window| window == text.as_bytes()) {
+    while !read
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
+    {
         let piece = client.read_some(usize::MAX);
         assert!(!piece.is_empty(), "it ended after {}", read.escape_ascii());
         read.extend(piece);
@@ -73,7 +77,11 @@ fn an_upload_is_at_the_application_before_it_ends() {
         let text = request("POST", "/x", &[field]);
         let mut client = server.connect();
         client.send(text.clone() + first);
-        let is_there = || back.requests().iter().any(|request| request.body == b"first");
+        let is_there = || {
+            back.requests()
+                .iter()
+                .any(|request| request.body == b"first")
+        };
         assert!(eventually(is_there), "{:?}", back.requests());
         client.send(if first.starts_with('5') {
             "6\r\nsecond\r\n0\r\n\r\n"
@@ -110,7 +118,9 @@ fn an_answer_may_come_while_the_request_is_still_sent() {
 fn an_answer_that_does_not_wait_for_the_body_reaches_the_client() {
     let back = Back::new(|conversation| {
         conversation.next_head();
-        conversation.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        conversation.send(
+            "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        );
         conversation.pause(Duration::from_millis(200));
     });
     let server = in_front_of(&back);
@@ -137,7 +147,8 @@ fn an_answer_that_does_not_wait_for_the_body_reaches_the_client() {
 fn large_bodies_go_through_unharmed() {
     let length = 24 << 20;
     let back = Back::by_request(move |request| {
-        let mut answer = format!("{TYPED}Content-Length: {}\r\n\r\n", request.body.len()).into_bytes();
+        let mut answer =
+            format!("{TYPED}Content-Length: {}\r\n\r\n", request.body.len()).into_bytes();
         answer.extend_from_slice(&request.body);
         Some(answer)
     });
@@ -189,7 +200,9 @@ fn a_client_is_read_no_faster_than_its_application_reads() {
     let address = listener.local_addr().unwrap();
     let server = TestServer::start(
         Docroot::standard(),
-        &format!("[[site]]\n[[site.route]]\npath = \"/\"\nupstream = \"http://{address}\"\n[limits]\nbody_size = \"8GiB\"\n"),
+        &format!(
+            "[[site]]\n[[site.route]]\npath = \"/\"\nupstream = \"http://{address}\"\n[limits]\nbody_size = \"8GiB\"\n"
+        ),
     );
     let text = request("POST", "/x", &[&format!("Content-Length: {}", 1_u64 << 32)]);
     let mut client = server.connect();
@@ -215,10 +228,7 @@ fn trailers_of_an_answer_go_to_who_takes_them() {
         .get("/x", &["TE: trailers", "Connection: TE"])
         .expect(200)
         .expect_body("hello");
-    assert_eq!(
-        response.trailers,
-        [("x-sum".to_owned(), "abc".to_owned())]
-    );
+    assert_eq!(response.trailers, [("x-sum".to_owned(), "abc".to_owned())]);
     let response = client.get("/x", &[]).expect(200).expect_body("hello");
     assert!(response.trailers.is_empty());
     client.finish();
@@ -229,8 +239,13 @@ fn trailers_of_a_request_go_to_the_application() {
     let back = Back::hello();
     let server = in_front_of(&back);
     let mut client = server.connect();
-    let text = request("POST", "/x", &["Transfer-Encoding: chunked", "Trailer: X-Sum"]);
-    let body = "5\r\nhello\r\n0\r\nX-Sum: abc\r\nContent-Length: 3\r\nX-Forwarded-For: spoofed\r\n\r\n";
+    let text = request(
+        "POST",
+        "/x",
+        &["Transfer-Encoding: chunked", "Trailer: X-Sum"],
+    );
+    let body =
+        "5\r\nhello\r\n0\r\nX-Sum: abc\r\nContent-Length: 3\r\nX-Forwarded-For: spoofed\r\n\r\n";
     client.exchange(text + body).expect(200);
     client.finish();
     let received = back.only();
@@ -293,7 +308,11 @@ fn a_client_that_leaves_during_its_upload_ends_the_application_s_request() {
     let server = logged(&back);
     let mut client = server.connect();
     client.send(request("POST", "/x", &["Content-Length: 10"]) + "hello");
-    let is_there = || back.requests().iter().any(|request| request.body == b"hello");
+    let is_there = || {
+        back.requests()
+            .iter()
+            .any(|request| request.body == b"hello")
+    };
     assert!(eventually(is_there));
     drop(client);
     back.expect_all_closed();

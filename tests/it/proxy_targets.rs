@@ -1,6 +1,8 @@
 //! Which requests go to an application, and by which host and path it is asked.
 
-use crate::harness::{Back, Docroot, H2Client, H2Outcome, TestServer, in_front, in_front_of, request, statuses};
+use crate::harness::{
+    Back, Docroot, H2Client, H2Outcome, TestServer, in_front, in_front_of, request, statuses,
+};
 
 #[test]
 fn a_host_that_is_none_reaches_no_application() {
@@ -195,7 +197,11 @@ fn nothing_that_a_client_sends_leads_elsewhere() {
     let server = in_front_of(&back);
     let other = elsewhere.address();
     for text in [
-        request("GET", &format!("http://{other}/x"), &[&format!("Host: {other}")]),
+        request(
+            "GET",
+            &format!("http://{other}/x"),
+            &[&format!("Host: {other}")],
+        ),
         request("GET", "/x", &[&format!("Host: {other}")]),
         request(
             "GET",
@@ -269,10 +275,7 @@ fn files_that_exist_are_served_and_the_rest_is_forwarded() {
     server.get("/dir/", &[]).expect(200);
     back.expect_untouched();
     for target in ["/missing", "/missing.html?x=1", "/api/"] {
-        server
-            .get(target, &[])
-            .expect(200)
-            .expect_body("hello");
+        server.get(target, &[]).expect(200).expect_body("hello");
     }
     // Only GET and HEAD are for files.
     server

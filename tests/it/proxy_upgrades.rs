@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use tungstenite::Message;
 
 use crate::harness::{
-    Back, Client, Conversation, HELLO, TestServer, in_front, in_front_of, request, statuses};
+    Back, Client, Conversation, HELLO, TestServer, in_front, in_front_of, request, statuses,
+};
 use crate::upgrades::upgrade;
 
 const SWITCHING: &str =
@@ -102,7 +103,9 @@ fn both_sides_see_an_upgrade_and_the_bytes_around_it() {
 fn any_protocol_may_be_switched_to_that_both_sides_know() {
     let back = Back::new(|conversation| {
         conversation.next();
-        conversation.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo/1\r\n\r\n");
+        conversation.send(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo/1\r\n\r\n",
+        );
         let heard = conversation.next_bytes(5);
         conversation.send(heard.unwrap_or_default());
     });
@@ -150,7 +153,10 @@ fn http_2_is_nobody_s_to_ask_for_behind_a_proxy() {
     assert!(matches!(statuses[..], [200] | [200, 200]), "{statuses:?}");
     for received in back.requests() {
         assert!(received.has("Via"), "{received:?}");
-        assert!(!received.has("Upgrade") && !received.has("HTTP2-Settings"), "{received:?}");
+        assert!(
+            !received.has("Upgrade") && !received.has("HTTP2-Settings"),
+            "{received:?}"
+        );
     }
 }
 
@@ -191,7 +197,12 @@ fn an_answer_that_switches_has_no_fields_of_the_connection_behind() {
     client.send(&text);
     let head = client.read_head(&text);
     assert_eq!(head.status, 101);
-    for name in ["X-Secret", "Keep-Alive", "Proxy-Authenticate", "Content-Length"] {
+    for name in [
+        "X-Secret",
+        "Keep-Alive",
+        "Proxy-Authenticate",
+        "Content-Length",
+    ] {
         assert_eq!(head.value(name), None, "{head:?}");
     }
     let options = head.value("Connection").map(str::to_ascii_lowercase);
@@ -477,7 +488,10 @@ fn hints_come_as_soon_as_they_are_there() {
     let begun = Instant::now();
     let text = request("GET", "/x", &[]);
     client.exchange(&text).expect(103);
-    assert!(begun.elapsed() < Duration::from_secs(2), "they were held back");
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "they were held back"
+    );
     client.read(&text).expect(200);
 }
 
@@ -510,13 +524,17 @@ fn some_requests_go_no_further_than_here() {
     let server = in_front_of(&back);
     for (text, expected) in [
         (request("TRACE", "/x", &["Cookie: a=1"]), 405),
-        (request("CONNECT", "localhost:80", &["Host: localhost:80"]), 405),
+        (
+            request("CONNECT", "localhost:80", &["Host: localhost:80"]),
+            405,
+        ),
         (request("OPTIONS", "*", &[]), 204),
         (request("OPTIONS", "/x", &["Max-Forwards: 0"]), 204),
     ] {
         let statuses = statuses(&server, &text);
         assert!(
-            statuses.len() == 1 && (statuses[0] == expected || text.starts_with("OPTIONS /") && statuses[0] == 200),
+            statuses.len() == 1
+                && (statuses[0] == expected || text.starts_with("OPTIONS /") && statuses[0] == 200),
             "{statuses:?}: {text}"
         );
         back.expect_untouched();

@@ -371,9 +371,7 @@ impl Conversation {
                 return None;
             }
             let waited = self.state.changed.wait_timeout(inner, left);
-            inner = waited
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .0;
+            inner = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
         }
     }
 
@@ -407,9 +405,7 @@ impl Conversation {
                 return is_there;
             }
             let waited = self.state.changed.wait_timeout(inner, left);
-            inner = waited
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .0;
+            inner = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
         }
     }
 

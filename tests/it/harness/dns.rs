@@ -137,7 +137,11 @@ fn record(kind: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
     record.extend(kind.to_be_bytes());
     record.extend([0, 1]);
     record.extend(ttl.to_be_bytes());
-    record.extend(u16::try_from(data.len()).expect("a few bytes").to_be_bytes());
+    record.extend(
+        u16::try_from(data.len())
+            .expect("a few bytes")
+            .to_be_bytes(),
+    );
     record.extend_from_slice(data);
     record
 }

@@ -17,7 +17,9 @@ mod tls;
 use std::time::{Duration, Instant};
 
 pub(crate) use app::{Journal, Seen, app};
-pub(crate) use back::{Back, Conversation, HELLO, Received, Refusing, forwarding, in_front, in_front_of, statuses};
+pub(crate) use back::{
+    Back, Conversation, HELLO, Received, Refusing, forwarding, in_front, in_front_of, statuses,
+};
 pub(crate) use client::{Client, PATIENCE};
 pub(crate) use dns::{Dns, Known};
 pub(crate) use docroot::{

@@ -70,6 +70,8 @@ pub(super) async fn attempt(
         // That a connection had been closed while it waited says nothing of its server.
         if failure.is_reused && failure.kind == FailureKind::Closed {
             outgoing.needs_new = true;
+        } else if failure.kind == FailureKind::Rejected && attempts == 1 {
+            // RFC 9113 §8.7: it took none of this connection's; there may be nobody else to ask.
         } else {
             tried.push(lease.key());
             repeats += usize::from(failure.stage == Stage::HeadSent);

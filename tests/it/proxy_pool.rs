@@ -98,7 +98,7 @@ fn what_an_application_says_of_its_patience_is_heeded() {
     let back = Back::new(|conversation| {
         while conversation.next().is_some() {
             conversation.send(HELLO.replace("\r\n\r\n", "\r\nKeep-Alive: timeout=1\r\n\r\n"));
-            if !conversation.pause(Duration::from_millis(1000)) {
+            if !conversation.pause(Duration::from_secs(1)) {
                 return;
             }
         }

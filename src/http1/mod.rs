@@ -24,6 +24,6 @@ mod transmission;
 pub(crate) mod upstream;
 mod wire;
 
-pub(crate) use body::Incoming;
+pub(crate) use body::{Channel, Incoming};
 pub(crate) use express::Ready;
 pub use interim::Interim;

@@ -17,6 +17,7 @@ use super::gate::Via;
 use super::path::PathPattern;
 use super::route::Route;
 use crate::config::upstream::ProxyConfig;
+use crate::proxy::request;
 use crate::proxy::request_body::RequestBody;
 use crate::proxy::target::{Dialect, RequestPath};
 use crate::proxy::{self, Asking, Forwarder, mount};
@@ -25,6 +26,7 @@ use crate::static_files::body::Body;
 use crate::static_files::path::RelativePath;
 use crate::static_files::settings::Settings;
 use crate::static_files::{self, FileRequest, Files, Outcome, Policy, Refusal};
+use crate::transform::compression;
 
 /// What a route needs to forward.
 #[derive(Debug)]
@@ -73,6 +75,10 @@ impl Forward {
         path: &RequestPath<'_>,
         (parts, body, via): (&Parts, &mut RequestBody, Via<'_>),
     ) -> Result<Response<Body>, Refusal> {
+        // RFC 9110 §7.6.2
+        if parts.method == Method::OPTIONS && request::max_forwards(parts) == Some(0) {
+            return static_files::respond(&parts.method, Outcome::Options, Policy::default());
+        }
         let rule = route.cache_control.as_ref();
         if let Some(response) = self
             .answer_with_file(route, path, parts, (rule, via))
@@ -93,12 +99,15 @@ impl Forward {
             outer: &self.outer,
             inner: &self.inner,
             caller: via.caller,
-            as_lines: via.as_lines,
+            as_lines: via.as_lines && !self.config.compress,
         };
         let Some(proxy) = &self.proxy else {
             return Err(Rejection::UPSTREAM_UNUSABLE.into());
         };
         match proxy.answer(&asking, body).await {
+            proxy::Outcome::Answered(response) if self.config.compress => Ok(
+                compression::compress(&parts.method, &parts.headers, *response),
+            ),
             proxy::Outcome::Answered(response) => Ok(*response),
             proxy::Outcome::Refused(refusal) => Err(refusal),
             proxy::Outcome::Intercepted(status, field) => Err(Refusal {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use http::header::{CONTENT_LENGTH, TE};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -74,8 +74,8 @@ impl Http2 {
             *head.method_mut() = request.method.clone();
             *head.uri_mut() = uri.clone();
             *head.headers_mut() = fields.clone();
-            let shared = Shared::new(std::mem::take(request.body));
-            let asked = self.ask(stream, head, &shared, request).await;
+            let shared = Shared::new(std::mem::take(request.body), request);
+            let asked = self.ask(stream, head, &shared).await;
             let Err(mut failure) = asked else {
                 return asked;
             };
@@ -93,7 +93,6 @@ impl Http2 {
         mut stream: Stream,
         head: Request<()>,
         shared: &Arc<Shared>,
-        asking: &mut Outgoing<'_>,
     ) -> Result<Answer, Failure> {
         // Dropped with this future, it ends the stream.
         let cancel = shared.cancel_on_drop();
@@ -110,10 +109,6 @@ impl Http2 {
                     let standing = shared.standing(context);
                     if seen != Some(standing) {
                         seen = Some(standing);
-                        // The server's own 100 does not come through: it is taken to want what it was sent the head of.
-                        if asking.expects_continue && standing.0 == Waits::Client {
-                            (asking.interim)(StatusCode::CONTINUE, &HeaderMap::new());
-                        }
                         match standing.0 {
                             // Who waits for a client has limits of its own for that.
                             Waits::Client => timer.rest(),

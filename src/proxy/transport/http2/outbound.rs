@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::http1::chunked;
 use crate::proxy::request_body::RequestBody;
+use crate::proxy::transport::exchange::Outgoing;
 
 /// What hyper holds of it.
 pub(super) struct Outbound(pub(super) Arc<Shared>);
@@ -24,6 +25,8 @@ struct State {
     body: RequestBody,
     /// Bytes that were promised and have not come.
     left: Option<u64>,
+    /// Whether the client waits for being asked.
+    is_held: bool,
     has_read: bool,
     waits: Waits,
     /// Frames that were read.
@@ -67,7 +70,7 @@ impl Drop for Cancel {
 }
 
 impl Shared {
-    pub(super) fn new(body: RequestBody) -> Arc<Self> {
+    pub(super) fn new(body: RequestBody, request: &Outgoing<'_>) -> Arc<Self> {
         let left = body.size_hint().exact();
         Arc::new(Self(Mutex::new(State {
             waits: if left == Some(0) {
@@ -77,6 +80,7 @@ impl Shared {
             },
             body,
             left,
+            is_held: request.expects_continue,
             has_read: false,
             read: 0,
             is_cancelled: false,
@@ -124,6 +128,10 @@ impl State {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if self.is_cancelled {
             return Poll::Ready(Some(Err(cancelled())));
+        }
+        if std::mem::take(&mut self.is_held) {
+            // Interim answers do not come through: the server is taken to want what it has been sent the head of.
+            self.body.go_on();
         }
         let polled = Pin::new(&mut self.body).poll_frame(context);
         let waits = match &polled {

@@ -60,15 +60,18 @@ pub(super) async fn attempt(
             Err(failure) => failure,
         };
         tell(upstream, &lease, outgoing, &failure);
+        // That a connection had been closed while it waited says nothing of its server. And there are no more such failures than there
+        // were answers before them, which left the connections behind: they need no budget. All that were under way when a server was
+        // killed are of this kind.
+        let is_stale = failure.is_reused && failure.kind == FailureKind::Closed;
         let may_go_on = upstream.config().retries
             && attempts < MOST_ATTEMPTS
             && may_repeat(outgoing, &failure, attempts)
-            && upstream.may_retry();
+            && (is_stale || upstream.may_retry());
         if !may_go_on {
             return Err(Failed::Failure(failure));
         }
-        // That a connection had been closed while it waited says nothing of its server.
-        if !(failure.is_reused && failure.kind == FailureKind::Closed) {
+        if !is_stale {
             tried.push(lease.key());
         }
         last = Some(failure);

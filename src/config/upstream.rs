@@ -1,12 +1,13 @@
 //! Resolved upstreams, and the routes that lead to them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
+pub(crate) use crate::proxy::target::Dialect;
 use crate::static_files::Settings;
 
 /// An application, and the servers that it runs on.
@@ -66,6 +67,129 @@ pub(crate) enum ServerAddress {
 pub(crate) struct Protocol {
     pub(crate) is_tls: bool,
     pub(crate) is_http2: bool,
+}
+
+impl UpstreamConfig {
+    /// With all defaults.
+    pub(crate) fn new(name: impl Into<Arc<str>>, servers: Vec<ServerConfig>) -> Self {
+        Self {
+            name: name.into(),
+            servers,
+            balance: Balance::PowerOfTwo,
+            sticky: None,
+            slow_start: Duration::ZERO,
+            health: None,
+            ejection: Ejection::default(),
+            timeouts: Timeouts::default(),
+            pool: PoolConfig::default(),
+            queue: QueueConfig::default(),
+            retries: true,
+            tls: UpstreamTls::default(),
+            header_size: 256 << 10,
+            resolvers: Vec::new(),
+        }
+    }
+}
+
+impl ServerConfig {
+    /// With all defaults.
+    pub(crate) fn new(address: ServerAddress, protocol: Protocol) -> Self {
+        Self {
+            address,
+            protocol,
+            weight: 1,
+            is_backup: false,
+            max_connections: 0,
+            id: None,
+        }
+    }
+}
+
+impl Protocol {
+    pub(crate) const HTTP: Self = Self {
+        is_tls: false,
+        is_http2: false,
+    };
+    pub(crate) const HTTPS: Self = Self {
+        is_tls: true,
+        is_http2: false,
+    };
+    /// HTTP/2 without TLS.
+    pub(crate) const H2C: Self = Self {
+        is_tls: false,
+        is_http2: true,
+    };
+    /// HTTP/2 over TLS.
+    pub(crate) const H2: Self = Self {
+        is_tls: true,
+        is_http2: true,
+    };
+}
+
+impl HealthCheck {
+    /// With all defaults.
+    pub(crate) fn new(path: impl Into<Box<str>>) -> Self {
+        Self {
+            path: path.into(),
+            host: None,
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(2),
+            rise: 2,
+            fall: 3,
+            statuses: vec![(200, 399)],
+            body: None,
+        }
+    }
+}
+
+impl Default for Ejection {
+    fn default() -> Self {
+        Self {
+            after: 3,
+            time: Duration::from_secs(5),
+            most: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            first_byte: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+            tunnel_idle: Duration::from_secs(60 * 60),
+        }
+    }
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self {
+            size: 64,
+            idle: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self {
+            size: 1_000,
+            timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for UpstreamTls {
+    fn default() -> Self {
+        Self {
+            ca: None,
+            verify: true,
+            server_name: None,
+            client: None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,6 +288,14 @@ pub(crate) struct UpstreamTls {
     pub(crate) client: Option<(PathBuf, PathBuf)>,
 }
 
+impl UpstreamTls {
+    /// Every file that is read for it.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        let pair = self.client.iter().flat_map(|(cert, key)| [cert, key]);
+        self.ca.iter().chain(pair).map(PathBuf::as_path)
+    }
+}
+
 /// How a route forwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProxyConfig {
@@ -197,6 +329,11 @@ pub(crate) enum HostPolicy {
     /// That of the server's address.
     Server,
     Fixed(HeaderValue),
+}
+
+impl Dialect {
+    pub(crate) const NAMES: [(&str, Self); 2] =
+        [("plain", Self::Plain), ("servlet", Self::Servlet)];
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,8 @@
 //! Two instances of Node of which one goes away, under load.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use crate::client::Answer;
 use crate::daemun::{Daemun, all_to};
 use crate::load::{Ask, Load};
@@ -27,9 +30,9 @@ fn a_killed_instance_costs_no_get() {
     a.kill();
     load.go_on(1000);
     let a = recipe.start();
+    wait_for(&daemun, "a");
     load.go_on(500);
     b.kill();
-    // The other one is back in use by then, or found to be.
     load.go_on(1000);
     println!("{} requests", load.end());
     drop(a);
@@ -50,12 +53,21 @@ fn a_rolling_restart_costs_no_request() {
     load.go_on(500);
     let a = restarted(a);
     load.go_on(500);
-    // Nobody could say that it is well before its first check.
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    wait_for(&daemun, "a");
     let b = restarted(b);
     load.go_on(500);
     println!("{} requests", load.end());
     drop((a, b));
+}
+
+/// Until the gate sends requests to that one again.
+fn wait_for(daemun: &Daemun, name: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut client = daemun.client();
+    while client.get("/").text().trim_end() != name {
+        assert!(Instant::now() < deadline, "{name} is left out for ever");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn restarted(server: Server) -> Server {

@@ -1,6 +1,7 @@
 //! Tomcat 10, two instances, each with its `jvmRoute`.
 
 use std::fs;
+use std::path::Path;
 
 use crate::process::{Recipe, Server, start_all};
 use crate::{curl, parts, servlet};
@@ -13,6 +14,11 @@ fn tomcat(route: &str) -> Recipe {
         fs::create_dir(recipe.folder.join(folder)).unwrap();
     }
     servlet::copy(&parts::apps().join("tomcat"), &recipe.folder.join("conf"));
+    fs::copy(
+        Path::new(HOME).join("skel/conf/web.xml"),
+        recipe.folder.join("conf/web.xml"),
+    )
+    .unwrap();
     servlet::deploy(&recipe.folder.join("webapps/app"));
     let base = recipe.folder.clone();
     let options = format!(

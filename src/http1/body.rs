@@ -21,6 +21,7 @@ pub(crate) struct Incoming(Option<Arc<Channel>>);
 pub(crate) struct Channel(Mutex<State>);
 
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is another question")]
 struct State {
     /// What the handler gets next.
     ready: Option<io::Result<Frame<Bytes>>>,

@@ -26,7 +26,7 @@ use super::request_body::RequestBody;
 use super::response::{self, AnswerRules, Kept};
 use super::transport::{Answer, AnswerBody, Failure, FailureKind, Outgoing, Stage};
 use super::upstream::{Asked, Lease};
-use super::{Asking, Outcome, Proxy, accel, failure};
+use super::{Asking, Outcome, Forwarder, accel, failure};
 use crate::config::upstream::{HostPolicy, ProxyConfig};
 use crate::rejection::Rejection;
 use crate::routing;
@@ -35,7 +35,7 @@ use crate::static_files::body::{Body, Lines};
 /// How long a tunnel may be open on one side only.
 const HALF_CLOSED: std::time::Duration = std::time::Duration::from_secs(60);
 
-impl Proxy {
+impl Forwarder {
     pub(crate) fn config(&self) -> &ProxyConfig {
         &self.config
     }
@@ -342,7 +342,7 @@ fn forwarded_body(body: AnswerBody, lease: Lease) -> Body {
     match body {
         AnswerBody::Empty => Body::empty(),
         AnswerBody::Held(bytes) => Body::memory(bytes),
-        body => Body::stream(Leased { body, lease }),
+        body @ AnswerBody::Http1(_) => Body::stream(Leased { body, lease }),
     }
 }
 

@@ -35,12 +35,12 @@ use upstream::Upstream;
 
 /// Forwards to an upstream, as a route says.
 #[derive(Clone, Debug)]
-pub(crate) struct Proxy {
+pub(crate) struct Forwarder {
     upstream: Arc<Upstream>,
     config: Arc<ProxyConfig>,
 }
 
-impl Proxy {
+impl Forwarder {
     pub(crate) fn new(upstream: Arc<Upstream>, config: &ProxyConfig) -> Self {
         let config = Arc::new(config.clone());
         Self { upstream, config }

@@ -19,7 +19,7 @@ use super::route::Route;
 use crate::config::upstream::ProxyConfig;
 use crate::proxy::request_body::RequestBody;
 use crate::proxy::target::{Dialect, RequestPath};
-use crate::proxy::{self, Asking, Proxy, mount};
+use crate::proxy::{self, Asking, Forwarder, mount};
 use crate::rejection::Rejection;
 use crate::static_files::body::Body;
 use crate::static_files::path::RelativePath;
@@ -30,7 +30,7 @@ use crate::static_files::{self, FileRequest, Files, Outcome, Policy, Refusal};
 #[derive(Debug)]
 pub(super) struct Forward {
     /// None: its upstream could not be set up.
-    proxy: Option<Proxy>,
+    proxy: Option<Forwarder>,
     config: ProxyConfig,
     files: Option<Arc<Files>>,
     /// Where the application may have files sent from.
@@ -45,7 +45,7 @@ impl Forward {
     pub(super) fn new(
         config: &ProxyConfig,
         pattern: &PathPattern,
-        (proxy, dialect): (Option<Proxy>, Dialect),
+        (proxy, dialect): (Option<Forwarder>, Dialect),
         files: &dyn Fn(&Settings) -> Arc<Files>,
     ) -> Self {
         Self {

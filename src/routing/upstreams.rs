@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use crate::config::upstream::{ProxyConfig, UpstreamConfig};
 use crate::config::{Config, RouteAction};
-use crate::proxy::Proxy;
+use crate::proxy::Forwarder;
 use crate::proxy::upstream::Upstream;
 
 #[derive(Debug, Default)]
@@ -41,9 +41,9 @@ impl Upstreams {
     }
 
     /// None: it could not be set up.
-    pub(super) fn proxy(&self, config: &ProxyConfig) -> Option<Proxy> {
+    pub(super) fn proxy(&self, config: &ProxyConfig) -> Option<Forwarder> {
         let upstream = self.find(&config.upstream)?;
-        Some(Proxy::new(Arc::clone(upstream), config))
+        Some(Forwarder::new(Arc::clone(upstream), config))
     }
 
     /// Without a runtime, each begins with its first request.

@@ -95,8 +95,12 @@ impl Judge<'_> {
     /// A value of `Host`.
     pub(super) fn authority(&mut self, written: &Text) -> Option<HeaderValue> {
         let text = written.get_ref();
-        let judged = Host::parse(text.as_bytes()).map_err(|error| {
-            Problem::new(format!("{} is not a host: {error}", quoted(text)))
+        let judged = match Host::parse(text.as_bytes()) {
+            _ if text.contains('/') => Err("it has a scheme or a path".to_owned()),
+            judged => judged.map_err(|error| error.to_string()),
+        };
+        let judged = judged.map_err(|why| {
+            Problem::new(format!("{} is not a host: {why}", quoted(text)))
                 .help("write a name, and a port if it needs one: `example.com`, `example.com:8080`")
         });
         self.located(written, judged)?;

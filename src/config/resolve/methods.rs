@@ -8,8 +8,8 @@ use crate::config::{
     file::{Text, Texts},
 };
 
-/// Those that requests get this far with.
-const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/// Those that slips of the fingers are looked for in. An application may know others.
+const USUAL: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 impl Judge<'_> {
     /// Empty: any.
@@ -42,18 +42,30 @@ impl Judge<'_> {
 
 fn method(written: &Text) -> Result<Method, Problem> {
     let text = written.get_ref();
+    let wrong = || Problem::new(format!("{} is not a method", quoted(text)));
+    let is_plain = |byte: u8| byte.is_ascii_alphabetic() || byte == b'-';
+    let method = match text.parse::<Method>() {
+        Ok(method) if text.bytes().all(is_plain) => method,
+        _ => {
+            return Err(wrong().help("write a word for each method: `[\"GET\", \"POST\"]`"));
+        }
+    };
+    // RFC 9110 §9.1: their case counts.
     let upper = text.to_ascii_uppercase();
-    if upper != *text && KNOWN.contains(&upper.as_str()) {
-        let problem = Problem::new(format!("{} is not a known method", quoted(text)));
-        return Err(problem.help(format!("methods are in capitals: write `{upper}`")));
+    if upper != *text {
+        return Err(wrong().help(format!("methods are in capitals: write `{upper}`")));
     }
-    if matches!(text.as_str(), "CONNECT" | "TRACE") {
+    if matches!(method, Method::CONNECT | Method::TRACE) {
         let problem = Problem::new(format!("`{text}` is refused, whatever it is for"));
         return Err(problem.help("remove it"));
     }
-    (KNOWN.iter().find(|known| *known == text))
-        .and_then(|known| known.parse().ok())
-        .ok_or_else(|| Problem::unknown_word("method", text, &KNOWN))
+    let is_slip = |usual: &&&str| strsim::damerau_levenshtein(usual, text) == 1;
+    match USUAL.iter().find(is_slip) {
+        Some(usual) if !USUAL.contains(&text.as_str()) => {
+            Err(wrong().help(format!("did you mean `{usual}`?")))
+        }
+        _ => Ok(method),
+    }
 }
 
 /// Whether a request could be for both of two routes with the same path.

@@ -250,8 +250,13 @@ impl Judge<'_> {
 
     /// A docroot: it must exist and be a folder, links followed.
     fn docroot(&mut self, written: &Text) -> Option<PathBuf> {
+        self.folder(written, "docroot")
+    }
+
+    /// The same, under another name.
+    fn folder(&mut self, written: &Text, what: &str) -> Option<PathBuf> {
         let path = self.absolute(written.get_ref());
-        match judge_docroot(&path) {
+        match judge_folder(&path, what) {
             Ok(()) => Some(path),
             Err(problem) => {
                 self.wrong(written, problem);
@@ -298,23 +303,23 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
 }
 
 /// Whether `path` is a folder; if not, what is there instead.
-pub(super) fn judge_docroot(path: &Path) -> Result<(), Problem> {
+fn judge_folder(path: &Path, what: &str) -> Result<(), Problem> {
     let shown = path.display();
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => Ok(()),
         Ok(_) => Err(
-            Problem::new(format!("the docroot `{shown}` is not a folder"))
+            Problem::new(format!("the {what} `{shown}` is not a folder"))
                 .help("name the folder that holds the files"),
         ),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let problem = Problem::new(format!("the docroot `{shown}` does not exist"));
+            let problem = Problem::new(format!("the {what} `{shown}` does not exist"));
             Err(match neighbour(path) {
                 Some(name) => problem.help(format!("did you mean `{name}`?")),
                 None => problem.help("create the folder, or name another"),
             })
         }
         Err(error) => Err(
-            Problem::new(format!("the docroot `{shown}` cannot be opened: {error}"))
+            Problem::new(format!("the {what} `{shown}` cannot be opened: {error}"))
                 .help("see to its permissions, or name another folder"),
         ),
     }

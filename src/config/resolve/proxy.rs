@@ -226,7 +226,7 @@ impl Judge<'_> {
             );
             return None;
         };
-        let docroot = self.docroot(root)?;
+        let docroot = self.folder(root, "folder")?;
         Some(Accel {
             // The application names files: nothing stands for another.
             files: Settings {

@@ -147,6 +147,19 @@ impl Judge<'_> {
         if route.upstream.is_none() {
             self.orphans_of_upstream(route);
         }
+        let has_files = route.docroot.is_some() || route.accel_root.is_some();
+        if let Some(cache_control) = route.cache_control.as_ref()
+            && route.upstream.is_some()
+            && !has_files
+        {
+            let problem = Problem::new(
+                "`cache_control` is for files, and this route has none: the application says it of its answers",
+            );
+            self.wrong(
+                cache_control,
+                problem.help("remove it, or add `docroot` or `accel_root`"),
+            );
+        }
         let answers = route.redirect.is_some() || route.respond.is_some();
         if let Some(status) = route.status.as_ref().filter(|_| !answers) {
             let problem = Problem::new(

@@ -38,10 +38,11 @@ pub(super) fn parse(text: &str) -> Result<(ServerAddress, Protocol), Problem> {
     if let Some(path) = text.strip_prefix("unix:") {
         return match path {
             "" | "@" => Err(refusal(text, "a path must follow `unix:`")),
-            _ if path.starts_with("//") => Err(refusal(
-                text,
-                "a path follows `unix:` at once, without `//` before it",
-            )),
+            _ if path.starts_with("//") => Err(Problem::new(format!(
+                "{} is not a server: a path follows `unix:` at once",
+                quoted(text)
+            ))
+            .help(format!("write `unix:/{}`", path.trim_start_matches('/')))),
             path => Ok((ServerAddress::Unix(PathBuf::from(path)), Protocol::HTTP)),
         };
     }
@@ -119,10 +120,11 @@ fn no_more_than_a_server(text: &str, rest: &str) -> Result<(), Problem> {
         .help(format!(
             "write `{server}`, and in the route `rewrite_prefix = \"{more}\"`"
         )),
-        _ if more.starts_with('@') => refusal(
-            text,
-            "a name and a password do not belong in it; set `Authorization` in [site.route.request_headers]",
-        ),
+        _ if more.starts_with('@') => Problem::new(format!(
+            "{} is not a server: a name and a password do not belong in it",
+            quoted(text)
+        ))
+        .help("set `Authorization` in [site.route.request_headers]"),
         _ => refusal(text, "a server has neither a query nor a fragment"),
     })
 }

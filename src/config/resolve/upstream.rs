@@ -268,6 +268,9 @@ impl Judge<'_> {
         if let Some(name) = nearest(text, names()) {
             return problem.help(format!("did you mean `{name}`?"));
         }
+        if text.starts_with('/') {
+            return problem.help(format!("for a Unix socket write `unix:{text}`"));
+        }
         if text.contains([':', '.', '/']) {
             // A server by itself, as it would be in `servers`.
             return match server::parse(text) {

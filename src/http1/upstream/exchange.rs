@@ -262,7 +262,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Asking<S> {
     fn tell(&mut self, head: &Head, request: &mut Outgoing<'_>) {
         if head.status == StatusCode::CONTINUE {
             self.sending.release();
-            request.body.go_on();
         }
         let mut fields = HeaderMap::new();
         head.fields.each(|name, value| fields.put(name, value));

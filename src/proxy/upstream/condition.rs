@@ -301,7 +301,7 @@ mod tests {
         let condition = up(&clock);
         while !fail(&condition, &clock) {}
         for seconds in [5, 10, 20, 40, 60, 60] {
-            tokio::time::advance(Duration::from_secs(seconds) - Duration::from_millis(1)).await;
+            tokio::time::advance(Duration::from_millis(seconds * 1000 - 1)).await;
             assert_eq!(condition.standing(&clock), Some(Standing::Ejected));
             tokio::time::advance(Duration::from_millis(2)).await;
             assert!(fail(&condition, &clock));

@@ -78,10 +78,10 @@ async fn resolve(group: &Group, server: &ServerConfig, origin: usize) -> Result<
     // Name servers change the order from answer to answer.
     endpoints.sort_by(Endpoint::order);
     endpoints.dedup();
-    match endpoints.is_empty() {
-        false => Ok((endpoints, life)),
-        true => Err(String::from("it has no addresses")),
+    if endpoints.is_empty() {
+        return Err(String::from("it has no addresses"));
     }
+    Ok((endpoints, life))
 }
 
 /// The addresses of all hosts of a service. A host that cannot be resolved stays where it was.

@@ -85,9 +85,12 @@ fn shortened(servers: &[(usize, u32)]) -> Vec<i64> {
         .iter()
         .map(|server| u64::from(server.1.max(1)) / divisor);
     let total: u64 = weights.clone().sum();
-    let coarse = |weight: u64| match total > LONGEST_ROUND {
-        true => (weight * LONGEST_ROUND / total).max(1),
-        false => weight,
+    let coarse = |weight: u64| {
+        if total > LONGEST_ROUND {
+            (weight * LONGEST_ROUND / total).max(1)
+        } else {
+            weight
+        }
     };
     // Weights are of 32 bits.
     let signed = |weight| i64::try_from(weight).unwrap_or(i64::MAX);

@@ -73,6 +73,8 @@ pub struct Config {
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) identity: Option<Identity>,
     pub(crate) sandbox: SandboxPolicy,
+    /// Whether or not a route leads to them.
+    pub(crate) named_upstreams: Vec<Arc<UpstreamConfig>>,
 }
 
 impl Config {

@@ -41,6 +41,11 @@ impl RequestBody {
         }
     }
 
+    /// A client that waits for a 100 gets one.
+    pub(crate) fn go_on(&self) {
+        self.teller().tell(StatusCode::CONTINUE, &HeaderMap::new());
+    }
+
     /// For what the client is told while others hold its body.
     pub(crate) fn teller(&self) -> Teller {
         Teller(match self {

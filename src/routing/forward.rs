@@ -25,6 +25,7 @@ use crate::static_files::body::Body;
 use crate::static_files::path::RelativePath;
 use crate::static_files::settings::Settings;
 use crate::static_files::{self, FileRequest, Files, Outcome, Policy, Refusal};
+use crate::transform::compression;
 
 /// What a route needs to forward.
 #[derive(Debug)]
@@ -93,12 +94,15 @@ impl Forward {
             outer: &self.outer,
             inner: &self.inner,
             caller: via.caller,
-            as_lines: via.as_lines,
+            as_lines: via.as_lines && !self.config.compress,
         };
         let Some(proxy) = &self.proxy else {
             return Err(Rejection::UPSTREAM_UNUSABLE.into());
         };
         match proxy.answer(&asking, body).await {
+            proxy::Outcome::Answered(response) if self.config.compress => Ok(
+                compression::compress(&parts.method, &parts.headers, *response),
+            ),
             proxy::Outcome::Answered(response) => Ok(*response),
             proxy::Outcome::Refused(refusal) => Err(refusal),
             proxy::Outcome::Intercepted(status, field) => Err(Refusal {

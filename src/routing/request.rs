@@ -30,6 +30,12 @@ pub(crate) fn check_for_router(request: &Parts) -> Result<(), Rejection> {
     host(request).map(drop)
 }
 
+/// The same for a proxy in a router of some other server, which may not have looked at all of it.
+pub(crate) fn check_for_proxy(request: &Parts) -> Result<(), Rejection> {
+    check_framing(request)?;
+    check(request, true).map(drop)
+}
+
 fn check_expectation(request: &Parts) -> Result<(), Rejection> {
     if request.headers.contains_key(header::EXPECT)
         && !request

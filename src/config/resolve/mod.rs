@@ -82,6 +82,7 @@ pub(super) fn resolve(
             trusted_proxies,
             identity,
             sandbox,
+            named_upstreams: judge.upstreams.into_named(),
         })
     } else {
         Err(judge.problems)

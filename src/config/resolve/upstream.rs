@@ -31,6 +31,12 @@ pub(super) struct Upstreams {
     urls: Vec<Arc<UpstreamConfig>>,
 }
 
+impl Upstreams {
+    pub(super) fn into_named(self) -> Vec<Arc<UpstreamConfig>> {
+        self.named
+    }
+}
+
 impl Judge<'_> {
     /// Steps 1 and 2.
     pub(super) fn upstreams(&mut self, resolvers: &[Text], written: &file::Upstreams) {

@@ -19,6 +19,7 @@ use crate::proxy::fields::{Sink, WriteFields};
 use crate::proxy::request_body::RequestBody;
 
 mod encrypted;
+mod http2;
 
 const PLAIN: Protocol = Protocol {
     is_tls: false,

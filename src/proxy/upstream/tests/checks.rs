@@ -58,7 +58,7 @@ fn checked(servers: Vec<ServerConfig>) -> (Arc<Upstream>, Arc<Answers>, Tasks) {
     (upstream, answers, tasks)
 }
 
-async fn names_picked(upstream: &Arc<Upstream>) -> Vec<String> {
+fn names_picked(upstream: &Arc<Upstream>) -> Vec<String> {
     let mut names = Vec::new();
     for _ in 0..40 {
         if let Selected::Place(lease) = select(&upstream.group) {
@@ -88,14 +88,14 @@ async fn pass(seconds: u64) {
 async fn who_has_passed_no_check_gets_nothing_unless_nobody_has() {
     let (upstream, answers, _tasks) = checked(servers(2));
     pass(1).await;
-    assert_eq!(names_picked(&upstream).await.len(), 2);
+    assert_eq!(names_picked(&upstream).len(), 2);
     answers.set(2, true);
     pass(7).await;
-    assert_eq!(names_picked(&upstream).await, ["10.0.0.2:80"]);
+    assert_eq!(names_picked(&upstream), ["10.0.0.2:80"]);
     assert_eq!(state(&upstream, "10.0.0.1:80"), State::Unknown);
     answers.set(1, true);
     pass(7).await;
-    assert_eq!(names_picked(&upstream).await.len(), 2);
+    assert_eq!(names_picked(&upstream).len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +109,7 @@ async fn who_fails_checks_is_down_until_some_pass() {
     assert_eq!(state(&upstream, "10.0.0.1:80"), State::Up);
     pass(12).await;
     assert_eq!(state(&upstream, "10.0.0.1:80"), State::Down);
-    assert_eq!(names_picked(&upstream).await, ["10.0.0.2:80"]);
+    assert_eq!(names_picked(&upstream), ["10.0.0.2:80"]);
     answers.set(2, false);
     pass(20).await;
     let none = pick_none(&upstream).await;
@@ -117,7 +117,7 @@ async fn who_fails_checks_is_down_until_some_pass() {
     assert!(none.retry_after() > 0);
     answers.set(1, true);
     pass(12).await;
-    assert_eq!(names_picked(&upstream).await, ["10.0.0.1:80"]);
+    assert_eq!(names_picked(&upstream), ["10.0.0.1:80"]);
 }
 
 async fn pick_none(upstream: &Arc<Upstream>) -> Unavailable {

@@ -38,11 +38,15 @@ impl Daemun {
             recipe.address()
         );
         fs::write(recipe.folder.join("daemun.toml"), text).unwrap();
-        let program =
-            std::env::var("DAEMUN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_daemun").to_owned());
         let folder = recipe.folder.clone();
         let recipe = recipe
-            .run([program.as_str(), "-c", "daemun.toml", "--access-log", "off"])
+            .run([
+                program().as_str(),
+                "-c",
+                "daemun.toml",
+                "--access-log",
+                "off",
+            ])
             .env("XDG_RUNTIME_DIR", folder);
         Self {
             server: recipe.start(),
@@ -60,6 +64,11 @@ impl Daemun {
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address())
     }
+}
+
+/// The file of the program: cargo's, or another build.
+pub(crate) fn program() -> String {
+    std::env::var("DAEMUN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_daemun").to_owned())
 }
 
 /// Everything to one upstream with these servers; more keys of the upstream behind them.

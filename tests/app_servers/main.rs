@@ -17,6 +17,7 @@ mod parts;
 mod ports;
 mod process;
 
+mod examples;
 mod grpc;
 mod nghttpd;
 mod node;

@@ -5,7 +5,7 @@
 //!
 //! - **Serve a static site** from the command line: `daemun ./public`.
 //! - **Serve the sites of a configuration** in your own program: [`Config`] and [`Server`].
-//! - **Embed it** in your own router: [`StaticFiles`] is a tower service, [`router`] makes an [`axum::Router`] of a
+//! - **Embed it** in your own router: [`StaticFiles`] and [`Proxy`] are tower services, [`router`] makes an [`axum::Router`] of a
 //!   configuration.
 //!
 //! ```no_run
@@ -67,6 +67,7 @@ pub mod fuzzing;
 pub use config::{AccessLog, Config, ConfigBuilder, ConfigError, Listen, ListenAddress};
 pub use http1::Interim;
 pub use observe::{AccessLogLayer, AccessLogService, AccessRecorder, LogFormat, LoggedBody};
+pub use proxy::{Proxy, Upstream};
 pub use rejection::Rejection;
 pub use server::{
     ClientCertificate, ConnectionInfo, Handle, HandoverError, InheritedSocket, Listener, Sandbox,

@@ -13,6 +13,7 @@ mod keys;
 mod listen;
 mod parse;
 mod quantity;
+mod read;
 mod resolve;
 mod site;
 #[cfg(test)]

@@ -17,10 +17,13 @@ pub(crate) mod request;
 pub(crate) mod request_body;
 pub(crate) mod request_id;
 pub(crate) mod response;
+mod service;
 pub(crate) mod target;
 pub(crate) mod transport;
 pub(crate) mod tunnel;
 pub(crate) mod upstream;
+
+pub use service::{Proxy, Upstream};
 
 use std::sync::Arc;
 

@@ -48,6 +48,7 @@ mod paths;
 mod pipelining;
 mod plain_requests;
 mod preconditions;
+mod proxy_failover;
 mod proxy_protocol;
 mod ranges;
 mod reload;

@@ -175,21 +175,21 @@ impl Group {
         asked: &Asked<'_>,
         tried: &[ServerKey],
     ) -> Option<&'s Member> {
-        let is_fit = |member: &Member| {
+        let is_fit = |member: &&Member| {
             let rank = self.rank(member, tried);
             rank.is_some_and(|rank| rank.standing <= worst)
         };
-        let members = set.members.iter();
         match self.config.sticky.as_ref()? {
             Sticky::Cookie(name) => sticky::tokens(asked.headers, name).find_map(|token| {
-                let is_it = |member: &&Member| member.server.token == token && is_fit(member);
-                members.clone().find(is_it)
+                let mut known = set
+                    .members
+                    .iter()
+                    .filter(|member| member.server.token == token);
+                known.find(is_fit)
             }),
             Sticky::Route(name) => sticky::routes(asked.headers, asked.path, name).find_map(|id| {
                 let has_id = |member: &&Member| member.server.id.as_deref() == Some(id);
-                members
-                    .clone()
-                    .find(|member| has_id(member) && is_fit(member))
+                set.members.iter().filter(has_id).find(is_fit)
             }),
         }
     }

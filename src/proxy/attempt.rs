@@ -37,6 +37,7 @@ pub(super) async fn attempt(
     let mut tried = Vec::new();
     let mut last = None;
     let mut attempts = 0;
+    let mut has_been_stale = false;
     loop {
         let lease = match upstream.pick(asked, &tried).await {
             Ok(lease) => lease,
@@ -67,9 +68,11 @@ pub(super) async fn attempt(
         if !may_go_on {
             return Err(Failed::Failure(failure));
         }
-        // That a connection had been closed while it waited says nothing of its server.
-        if !(failure.is_reused && failure.kind == FailureKind::Closed) {
+        // That a connection had been closed while it waited says nothing of its server; that another one is of no use either does.
+        if has_been_stale || !(failure.is_reused && failure.kind == FailureKind::Closed) {
             tried.push(lease.key());
+        } else {
+            has_been_stale = true;
         }
         last = Some(failure);
     }

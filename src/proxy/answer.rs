@@ -87,7 +87,10 @@ impl Forwarder {
             // The body of a stream that becomes a tunnel is the tunnel's.
             body: if switch.is_stream { &mut nothing } else { body },
             has_body,
-            expects_continue: has_body && parts.headers.contains_key(http::header::EXPECT),
+            // RFC 9110 §10.1.1: of HTTP/1.0, it is none.
+            expects_continue: has_body
+                && parts.version != Version::HTTP_10
+                && parts.headers.contains_key(http::header::EXPECT),
             takes_trailers: request::takes_trailers(&parts.headers)
                 || parts.version == Version::HTTP_2,
             upgrade: switch.protocol,

@@ -53,7 +53,7 @@ pub struct Upstream(Arc<upstream::Upstream>);
 ///
 /// It does what a route with `upstream` in a configuration does: fields of the connection stay behind in both directions, the application
 /// is told who asks (`X-Forwarded-For` and its kin, `Via`, `X-Request-Id`), what others say of that is dropped unless the server in front
-/// trusts them, bodies go through as they come, connections can become WebSockets, requests that nobody has seen are tried elsewhere. A
+/// trusts them, bodies go through as they come, connections can become `WebSocket`s, requests that nobody has seen are tried elsewhere. A
 /// request that could not be answered gets 502, 503 or 504, and has a [`Rejection`] in the extensions of its response. Paths that could be
 /// read in two ways (`..`, `//`, `%2F`, `\`) are refused with 400.
 ///

@@ -17,6 +17,7 @@ use super::gate::Via;
 use super::path::PathPattern;
 use super::route::Route;
 use crate::config::upstream::ProxyConfig;
+use crate::proxy::request;
 use crate::proxy::request_body::RequestBody;
 use crate::proxy::target::{Dialect, RequestPath};
 use crate::proxy::{self, Asking, Forwarder, mount};
@@ -74,6 +75,10 @@ impl Forward {
         path: &RequestPath<'_>,
         (parts, body, via): (&Parts, &mut RequestBody, Via<'_>),
     ) -> Result<Response<Body>, Refusal> {
+        // RFC 9110 §7.6.2
+        if parts.method == Method::OPTIONS && request::max_forwards(parts) == Some(0) {
+            return static_files::respond(&parts.method, Outcome::Options, Policy::default());
+        }
         let rule = route.cache_control.as_ref();
         if let Some(response) = self
             .answer_with_file(route, path, parts, (rule, via))

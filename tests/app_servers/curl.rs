@@ -4,9 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// 200 MB.
-pub(crate) const LARGE: u64 = 200_000_000;
-
 /// A file of random bytes, and its SHA-256 in hexadecimal.
 pub(crate) struct Sample {
     pub(crate) file: PathBuf,
@@ -14,14 +11,20 @@ pub(crate) struct Sample {
     length: u64,
 }
 
-/// Made once.
+/// 200 MB, made once.
 pub(crate) fn large() -> &'static Sample {
     static SAMPLE: OnceLock<Sample> = OnceLock::new();
-    SAMPLE.get_or_init(|| sample(LARGE))
+    SAMPLE.get_or_init(|| sample(200_000_000))
+}
+
+/// 8 MB, for who takes no more by default.
+pub(crate) fn moderate() -> &'static Sample {
+    static SAMPLE: OnceLock<Sample> = OnceLock::new();
+    SAMPLE.get_or_init(|| sample(8_000_000))
 }
 
 fn sample(length: u64) -> Sample {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sample");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("sample-{length}"));
     let make = "head -c $1 /dev/urandom > $2 && sha256sum $2";
     let output = Command::new("sh")
         .args(["-c", make, "sample", &length.to_string()])

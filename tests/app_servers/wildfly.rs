@@ -48,5 +48,6 @@ fn sessions_uploads_and_paths() {
     servlet::sessions_stay_where_they_began(&daemun);
     servlet::mounted_elsewhere(&daemun);
     servlet::administration_stays_closed(&daemun, &servers[0]);
-    curl::large().upload(&daemun.url("/app/upload.jsp"), &["--request", "POST"]);
+    // `max-post-size` of its listener is 10 MiB, and is for all bodies.
+    curl::moderate().upload(&daemun.url("/app/upload.jsp"), &["--request", "POST"]);
 }

@@ -6,5 +6,5 @@
     for (int read; (read = request.getInputStream().read(chunk)) > 0; length += read) {
         digest.update(chunk, 0, read);
     }
+    out.println(length + " " + HexFormat.of().formatHex(digest.digest()));
 %>
-<%= length %> <%= HexFormat.of().formatHex(digest.digest()) %>

@@ -93,6 +93,7 @@ impl Forwarder {
                 && parts.headers.contains_key(http::header::EXPECT),
             takes_trailers: request::takes_trailers(&parts.headers)
                 || parts.version == Version::HTTP_2,
+            needs_new: false,
             upgrade: switch.protocol,
             interim: &mut |status, fields| {
                 if knows_interim {

@@ -68,7 +68,9 @@ pub(super) async fn attempt(
             return Err(Failed::Failure(failure));
         }
         // That a connection had been closed while it waited says nothing of its server.
-        if !(failure.is_reused && failure.kind == FailureKind::Closed) {
+        if failure.is_reused && failure.kind == FailureKind::Closed {
+            outgoing.needs_new = true;
+        } else {
             tried.push(lease.key());
             repeats += usize::from(failure.stage == Stage::HeadSent);
         }
@@ -88,6 +90,7 @@ fn to<'r>(request: &'r mut Outgoing<'_>, authority: &'r [u8]) -> Outgoing<'r> {
         has_body: request.has_body,
         expects_continue: request.expects_continue,
         takes_trailers: request.takes_trailers,
+        needs_new: request.needs_new,
         upgrade: request.upgrade,
         interim: request.interim,
     }
@@ -196,6 +199,7 @@ mod tests {
                 has_body,
                 expects_continue: false,
                 takes_trailers: false,
+                needs_new: false,
                 upgrade: Option::None,
                 interim: &mut |_, _| {},
             };

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::OriginalUri;
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, SET_COOKIE,
 };
@@ -86,6 +87,9 @@ impl Forward {
         {
             return Ok(response);
         }
+        if let Some(redirect) = self.to_the_slash(path, parts) {
+            return Ok(redirect);
+        }
         let rewritten;
         let forwarded = if self.config.rewrite_prefix.is_some() {
             rewritten = mount::onward(&route.pattern, &self.inner, path.forwarded());
@@ -154,6 +158,25 @@ impl Forward {
             as_lines: via.as_lines,
         };
         static_files::respond(&parts.method, outcome, policy).map(Some)
+    }
+
+    /// The page at `/app` would be read as one of `/`, and its links lead out of the application: as for a folder of files.
+    fn to_the_slash(&self, path: &RequestPath<'_>, parts: &Parts) -> Option<Response<Body>> {
+        let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
+        let is_stripped = self.config.rewrite_prefix.is_some() && &*self.inner == "/";
+        let is_bare = self.outer.strip_suffix('/') == Some(path.forwarded());
+        if !is_read || !is_stripped || !is_bare || request::upgrade(parts).is_some() {
+            return None;
+        }
+        let uri = parts.extensions.get::<OriginalUri>();
+        let uri = uri.map_or(&parts.uri, |original| &original.0);
+        let query = uri.query().map(|query| format!("?{query}"));
+        let location = [uri.path(), "/", query.as_deref().unwrap_or_default()].concat();
+        let location = HeaderValue::from_str(&location).ok()?;
+        Some(static_files::redirect(
+            location,
+            StatusCode::PERMANENT_REDIRECT,
+        ))
     }
 
     /// Step 4. Only GET and HEAD can have a file for an answer; what else it was, the application has done.

@@ -61,6 +61,7 @@ mod proxy_protocol;
 mod proxy_queue;
 mod proxy_streaming;
 mod proxy_targets;
+mod proxy_tls;
 mod proxy_upgrades;
 mod ranges;
 mod reload;

@@ -20,7 +20,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::sync::oneshot;
 
-use crate::harness::{Back, Docroot, HELLO, PATIENCE, TestServer, in_front_of, pattern};
+use crate::harness::h2::{
+    DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, SETTINGS, block, frame,
+};
+use crate::harness::{
+    Back, Docroot, H2Client, H2Outcome, HELLO, PATIENCE, TestServer, in_front_of, pattern,
+};
 
 /// What is sent, piece by piece.
 #[derive(Default)]
@@ -338,12 +343,65 @@ fn trailers_of_http_1_1_reach_http_2() {
 fn an_answer_that_was_reset_is_cut_off_for_the_client() {
     let app = H2App::start();
     let server = app.in_front();
-    let got = ask(&server, asking(Method::GET, "/reset", Frames::default())).unwrap();
-    assert!(got.body.is_none(), "it looks whole");
+    // In frames: a library may take one reset or another for an end.
+    let outcome = H2Client::over(server.connect()).get("/reset");
+    assert!(
+        matches!(outcome, H2Outcome::Reset(_)) || is_refused(&outcome),
+        "{outcome:?}"
+    );
     let text = crate::harness::request("GET", "/reset", &[]);
     let mut client = server.connect();
     client.send(&text);
-    assert!(client.try_read(text.as_bytes()).is_err());
+    let read = client.try_read(text.as_bytes());
+    let is_refused = matches!(&read, Ok(response) if response.status() == 502);
+    assert!(read.is_err() || is_refused, "{read:?}");
+}
+
+fn is_refused(outcome: &H2Outcome) -> bool {
+    matches!(outcome, H2Outcome::Response { status: 502, .. })
+}
+
+#[test]
+fn no_reset_of_a_server_is_the_end_of_its_answer() {
+    // NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, REFUSED_STREAM, CANCEL; and the end of the connection.
+    for code in [Some(0), Some(1), Some(2), Some(7), Some(8), None] {
+        let back = Back::new(move |conversation| {
+            conversation.next_bytes(24);
+            conversation.send(frame(SETTINGS, 0, 0, &[]));
+            while let Some(head) = conversation.next_bytes(9) {
+                let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+                conversation.next_bytes(length);
+                if head[3] == HEADERS {
+                    let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+                    conversation.send(frame(HEADERS, END_HEADERS, stream, &[0x88]));
+                    conversation.send(frame(DATA, 0, stream, b"half"));
+                    conversation.pause(Duration::from_millis(100));
+                    match code {
+                        Some(code) => {
+                            let code = u32::to_be_bytes(code);
+                            conversation.send(frame(RST_STREAM, 0, stream, &code))
+                        }
+                        None => return,
+                    };
+                }
+            }
+        });
+        let server = TestServer::start(
+            Docroot::standard(),
+            &format!(
+                "[[site]]\n[[site.route]]\npath = \"/\"\nupstream = \"h2c://{}\"\n",
+                back.address()
+            ),
+        );
+        let text = crate::harness::request("GET", "/x", &[]);
+        let mut client = server.connect();
+        client.send(&text);
+        let read = client.try_read(text.as_bytes());
+        assert!(read.is_err(), "{code:?}: {read:?}");
+        let outcome = H2Client::over(server.connect()).get("/x");
+        let is_whole = matches!(outcome, H2Outcome::Response { .. });
+        assert!(!is_whole, "{code:?}: {outcome:?}");
+    }
 }
 
 #[test]
@@ -434,4 +492,83 @@ fn an_upload_is_refused_in_the_middle_by_who_does_not_want_it() {
     let frames = Frames::default().data(pattern(8 << 20));
     let got = ask(&server, asking(Method::POST, "/x", frames)).unwrap();
     assert_eq!(got.head.status, 413);
+}
+
+#[test]
+fn a_websocket_of_http_2_goes_to_an_application_that_knows_http_1_1() {
+    // RFC 8441: it works, or is refused at once.
+    let back = Back::new(|conversation| {
+        conversation.next();
+        conversation.send(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nwelcome",
+        );
+        let heard = conversation.next_bytes(5);
+        conversation.send(heard.unwrap_or_default());
+        conversation.shut_write();
+        conversation.wait_for_end();
+    });
+    let server = in_front_of(&back);
+    let mut client = H2Client::over(server.connect());
+    let stream = client.new_stream();
+    let fields = block(&[
+        (":method", "CONNECT"),
+        (":protocol", "websocket"),
+        (":scheme", "http"),
+        (":authority", "shop.test"),
+        (":path", "/ws"),
+        ("sec-websocket-version", "13"),
+        ("origin", "http://shop.test"),
+    ]);
+    client.send_frame(HEADERS, END_HEADERS, stream, &fields);
+    client.send_frame(DATA, END_STREAM, stream, b"hello");
+    match client.finish(stream) {
+        H2Outcome::Response { status: 200, body } => {
+            assert_eq!(body, b"welcomehello");
+            let received = &back.requests()[0];
+            assert_eq!(received.method, "GET");
+            assert_eq!(received.target, "/ws");
+            assert_eq!(received.value("Upgrade"), Some("websocket"));
+            assert_eq!(received.value("Host"), Some("shop.test"));
+            assert_eq!(received.value("Sec-WebSocket-Version"), Some("13"));
+            // RFC 6455 §4.1: sixteen bytes in base64.
+            let key = received.value("Sec-WebSocket-Key").unwrap();
+            assert!(key.len() == 24 && key.ends_with("=="), "{key}");
+            back.expect_all_closed();
+        }
+        H2Outcome::Response { status, .. } => assert!(status >= 400, "{status}"),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_websocket_of_http_2_that_is_refused_is_refused() {
+    for (answer, expected) in [
+        (HELLO, 502),
+        (
+            "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nno",
+            403,
+        ),
+    ] {
+        let back = Back::answering(answer);
+        let server = in_front_of(&back);
+        let mut client = H2Client::over(server.connect());
+        let stream = client.new_stream();
+        let fields = block(&[
+            (":method", "CONNECT"),
+            (":protocol", "websocket"),
+            (":scheme", "http"),
+            (":authority", "shop.test"),
+            (":path", "/ws"),
+            ("sec-websocket-version", "13"),
+        ]);
+        client.send_frame(HEADERS, END_HEADERS, stream, &fields);
+        let outcome = client.finish(stream);
+        // 200 would be a tunnel.
+        let is_right = match outcome {
+            H2Outcome::Response { status, .. } => status == expected || status >= 400,
+            _ => true,
+        };
+        assert!(is_right, "{outcome:?}");
+    }
 }

@@ -258,7 +258,7 @@ fn raw_http_2(first: Vec<u8>) -> Back {
             let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
             match head[3] {
                 SETTINGS if head[4] & ACK == 0 => {
-                    drop(conversation.send(frame(SETTINGS, ACK, 0, &[])))
+                    conversation.send(frame(SETTINGS, ACK, 0, &[]));
                 }
                 HEADERS if is_first.swap(false, Ordering::Relaxed) => {
                     conversation.send(&first);

@@ -178,7 +178,7 @@ fn nobody_is_switched_who_did_not_ask() {
         let back = Back::answering(answer.to_owned() + "raw bytes");
         let server = in_front_of(&back);
         let statuses = statuses(&server, &text);
-        let is_refused = matches!(statuses[..], [502] | [400]);
+        let is_refused = matches!(statuses[..], [502 | 400]);
         assert!(is_refused, "{statuses:?}: {text} {answer}");
         if statuses == [502] {
             back.expect_all_closed();

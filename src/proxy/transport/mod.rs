@@ -75,7 +75,12 @@ impl Transport {
             return Box::pin(self.http2.send(&self.connector, target, request)).await;
         }
         loop {
-            let (connection, idle) = match self.pool.take(target) {
+            let pooled = if request.needs_new {
+                None
+            } else {
+                self.pool.take(target)
+            };
+            let (connection, idle) = match pooled {
                 Some((connection, idle)) => (connection, Some(idle)),
                 None => (Connection::new(self.connector.connect(target).await?), None),
             };

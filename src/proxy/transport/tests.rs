@@ -130,6 +130,7 @@ impl Ask<'_> {
             body: &mut self.body,
             expects_continue: false,
             takes_trailers: true,
+            needs_new: false,
             upgrade: self.upgrade,
             interim: &mut |_, _| {},
         };

@@ -19,7 +19,6 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    pub(crate) trailers: Vec<(String, String)>,
 }
 
 impl Answer {
@@ -169,7 +168,6 @@ fn read_answer(connection: &mut BufReader<TcpStream>, method: &str) -> io::Resul
         (status, fields) = read_head(connection)?;
     }
     let mut body = Vec::new();
-    let mut trailers = Vec::new();
     if method == "HEAD" || matches!(status, 204 | 304) {
         // It ends with its head.
     } else if value(&fields, "transfer-encoding").is_some() {
@@ -180,7 +178,8 @@ fn read_answer(connection: &mut BufReader<TcpStream>, method: &str) -> io::Resul
             }
             body.extend_from_slice(&chunk);
         }
-        trailers = read_fields(connection)?;
+        // Trailers.
+        read_fields(connection)?;
     } else if let Some(length) = value(&fields, "content-length") {
         let length = length.parse().map_err(|_| invalid("a bad length"))?;
         body.resize(length, 0);
@@ -192,7 +191,6 @@ fn read_answer(connection: &mut BufReader<TcpStream>, method: &str) -> io::Resul
         status,
         fields,
         body,
-        trailers,
     })
 }
 

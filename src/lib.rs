@@ -46,6 +46,9 @@ mod routing;
 
 mod static_files;
 
+#[allow(dead_code)]
+mod proxy;
+
 mod transform;
 
 mod observe;

@@ -62,6 +62,11 @@ impl Rejection {
     pub(crate) const RANGE_NOT_SATISFIABLE: Self =
         Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "range-not-satisfiable");
 
+    // What an application is to answer.
+    pub(crate) const NOT_SENDABLE: Self = Self::new(StatusCode::BAD_GATEWAY, "file-not-sendable");
+    pub(crate) const UPSTREAM_UNUSABLE: Self =
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "upstream-unusable");
+
     // The server's own trouble.
     pub(crate) const IO: Self = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "i/o-error");
     pub(crate) const ANSWER: Self =

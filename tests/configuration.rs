@@ -1,5 +1,5 @@
 //! `docs/configuration.md` is made here: from a template and an example written by hand, and from the comments on the keys in
-//! `src/config/file.rs`, so that each key is documented once.
+//! `src/config/file.rs` and `src/config/file/`, so that each key is documented once.
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test configuration` rewrites it.
 
@@ -10,7 +10,15 @@ use daemun::Config;
 const PAGE: &str = "docs/configuration.md";
 const EXAMPLE: &str = include_str!("configuration/example.toml");
 const TEMPLATE: &str = include_str!("configuration/template.md");
-const SOURCE: &str = include_str!("../src/config/file.rs");
+/// In the order of the page.
+const SOURCE: &str = concat!(
+    include_str!("../src/config/file.rs"),
+    include_str!("../src/config/file/listen.rs"),
+    include_str!("../src/config/file/site.rs"),
+    include_str!("../src/config/file/route.rs"),
+    include_str!("../src/config/file/upstream.rs"),
+    include_str!("../src/config/file/limits.rs"),
+);
 
 #[test]
 fn the_page_says_what_the_source_says() {
@@ -206,7 +214,8 @@ fn in_words(kind: &str) -> &'static str {
         "Size" => "size",
         "Time" => "time",
         "bool" | "Switch" => "`true` or `false`",
-        "Vec<Text" => "array of strings",
+        "Vec<Text" | "Texts" => "array of strings",
+        "Statuses" => "array of statuses, or `true`",
         "Entries" => "table of strings",
         other => panic!("a word for the type {other} is missing"),
     }

@@ -16,64 +16,84 @@ use super::{
     file,
 };
 
-/// A table of the file: its path, whether it may be written more than once, its keys.
+/// A table of the file: its path, how it is written, its keys.
 struct Table {
     path: &'static str,
-    repeated: bool,
+    kind: Kind,
     keys: fn() -> &'static [&'static str],
 }
 
+/// How often a table may be there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Once,
+    /// In two brackets.
+    Repeated,
+    /// Once for each name; the name is the last part of its path.
+    Named,
+}
+
 /// In the order in which a misplaced key's home is looked for.
-const TABLES: [Table; 9] = [
+const TABLES: [Table; 11] = [
     Table {
         path: "site",
-        repeated: true,
+        kind: Kind::Repeated,
         keys: keys_of::<file::Site>,
     },
     Table {
         path: "site.route",
-        repeated: true,
+        kind: Kind::Repeated,
         keys: keys_of::<file::Route>,
     },
     Table {
+        path: "upstream.NAME",
+        kind: Kind::Named,
+        keys: keys_of::<file::Upstream>,
+    },
+    Table {
+        path: "upstream.NAME.server",
+        kind: Kind::Repeated,
+        keys: keys_of::<file::Server>,
+    },
+    Table {
         path: "listen",
-        repeated: true,
+        kind: Kind::Repeated,
         keys: keys_of::<file::Listen>,
     },
     Table {
         path: "certificate",
-        repeated: true,
+        kind: Kind::Repeated,
         keys: keys_of::<file::Certificate>,
     },
     Table {
         path: "tls",
-        repeated: false,
+        kind: Kind::Once,
         keys: keys_of::<file::Tls>,
     },
     Table {
         path: "cache",
-        repeated: false,
+        kind: Kind::Once,
         keys: keys_of::<file::Cache>,
     },
     Table {
         path: "limits",
-        repeated: false,
+        kind: Kind::Once,
         keys: keys_of::<file::Limits>,
     },
     Table {
         path: "log",
-        repeated: false,
+        kind: Kind::Once,
         keys: keys_of::<file::Log>,
     },
     Table {
         path: "",
-        repeated: false,
+        kind: Kind::Once,
         keys: keys_of::<file::File>,
     },
 ];
 
 /// What people who know other servers write, and the key it is called here.
-const OTHER_NAMES: [(&str, &str); 26] = [
+const OTHER_NAMES: [(&str, &str); 45] = [
     ("root", "docroot"),
     ("dir", "docroot"),
     ("directory", "docroot"),
@@ -100,6 +120,25 @@ const OTHER_NAMES: [(&str, &str); 26] = [
     ("ssl", "tls"),
     ("strict_transport_security", "hsts"),
     ("force_https", "https_redirect"),
+    ("limit_except", "methods"),
+    ("proxy_pass", "upstream"),
+    ("reverse_proxy", "upstream"),
+    ("proxy", "upstream"),
+    ("backend", "upstream"),
+    ("proxy_set_header", "request_headers"),
+    ("proxy_hide_header", "hide_headers"),
+    ("proxy_intercept_errors", "intercept_errors"),
+    ("preserve_host", "host"),
+    ("lb_policy", "balance"),
+    ("keepalive", "pool_size"),
+    ("proxy_connect_timeout", "connect_timeout"),
+    ("proxy_read_timeout", "first_byte_timeout"),
+    ("max_fails", "max_failures"),
+    ("fail_timeout", "ejection_time"),
+    ("max_conns", "max_connections"),
+    ("health_uri", "health_path"),
+    ("route_id", "id"),
+    ("resolver", "resolvers"),
 ];
 
 /// Every key of `root` that its table does not know, and every table written in the wrong brackets.
@@ -120,35 +159,87 @@ fn look(written: &DeTable<'_>, table: &Table, problems: &mut Vec<Problem>) {
         } else {
             format!("{}.{}", table.path, key.get_ref())
         };
-        let Some(child) = TABLES.iter().find(|child| child.path == path) else {
-            continue;
-        };
-        match (value.get_ref(), child.repeated) {
-            (DeValue::Table(inner), false) => look(inner, child, problems),
-            (DeValue::Array(items), true) => {
-                for item in items {
-                    if let DeValue::Table(inner) = item.get_ref() {
-                        look(inner, child, problems);
-                    }
+        if let Some(child) = TABLES.iter().find(|child| child.path == path) {
+            look_within(key, value, child, problems);
+        } else if let Some(child) = TABLES.iter().find(|child| child.is_named_of(&path)) {
+            look_at_names(key, value, child, problems);
+        }
+    }
+}
+
+/// `value` is what stands for the table `child`.
+fn look_within(
+    key: &Spanned<DeString<'_>>,
+    value: &Spanned<DeValue<'_>>,
+    child: &Table,
+    problems: &mut Vec<Problem>,
+) {
+    let path = child.path;
+    match (value.get_ref(), child.kind) {
+        (DeValue::Table(inner), Kind::Once | Kind::Named) => look(inner, child, problems),
+        (DeValue::Array(items), Kind::Repeated) => {
+            for item in items {
+                if let DeValue::Table(inner) = item.get_ref() {
+                    look(inner, child, problems);
                 }
             }
-            (DeValue::Table(_), true) => problems.push(
-                Problem::new(format!(
-                    "there may be several of `{path}`, so it takes two brackets"
-                ))
-                .help(format!("write `[[{path}]]`"))
-                .at(key.span()),
-            ),
-            (DeValue::Array(_), false) => problems.push(
-                Problem::new(format!(
-                    "there is one `{path}` at most, so it takes one bracket"
-                ))
-                .help(format!("write `[{path}]`"))
-                .at(key.span()),
-            ),
-            // A value where a table is wanted: the reading of the values says so.
-            _ => {}
         }
+        (DeValue::Table(_), Kind::Repeated) => problems.push(
+            Problem::new(format!(
+                "there may be several of `{path}`, so it takes two brackets"
+            ))
+            .help(format!("write `[[{path}]]`"))
+            .at(key.span()),
+        ),
+        (DeValue::Array(_), Kind::Once) => problems.push(
+            Problem::new(format!(
+                "there is one `{path}` at most, so it takes one bracket"
+            ))
+            .help(format!("write `[{path}]`"))
+            .at(key.span()),
+        ),
+        // A value where a table is wanted: the reading of the values says so.
+        _ => {}
+    }
+}
+
+/// `value` is what stands for the names that the tables `child` have.
+fn look_at_names(
+    key: &Spanned<DeString<'_>>,
+    value: &Spanned<DeValue<'_>>,
+    child: &Table,
+    problems: &mut Vec<Problem>,
+) {
+    let word = key.get_ref();
+    let nameless = |at: &Spanned<DeString<'_>>, name: &str| {
+        Problem::new(format!("each `{word}` has a name, once, in one bracket"))
+            .help(format!("write `[{word}.{name}]`"))
+            .at(at.span())
+    };
+    let DeValue::Table(names) = value.get_ref() else {
+        if matches!(value.get_ref(), DeValue::Array(_)) {
+            problems.push(nameless(key, "NAME"));
+        }
+        return;
+    };
+    for (name, value) in names {
+        match value.get_ref() {
+            DeValue::Table(_) => look_within(name, value, child, problems),
+            // A key of the table that should have had a name.
+            _ if (child.keys)().contains(&name.get_ref().as_ref()) => {
+                problems.push(nameless(name, "NAME"));
+            }
+            DeValue::Array(_) => problems.push(nameless(name, name.get_ref())),
+            _ => problems.push(unknown_key(name, child)),
+        }
+    }
+}
+
+impl Table {
+    /// Whether these are tables with names beneath `path`.
+    fn is_named_of(&self, path: &str) -> bool {
+        self.kind == Kind::Named
+            && (self.path.rsplit_once('.')).is_some_and(|(above, _)| above == path)
     }
 }
 
@@ -211,10 +302,10 @@ fn home_of(key: &str) -> Option<&'static Table> {
 }
 
 fn place(table: &Table) -> String {
-    match (table.path, table.repeated) {
+    match (table.path, table.kind) {
         ("", _) => "at the top level".to_owned(),
-        (path, true) => format!("in [[{path}]]"),
-        (path, false) => format!("in [{path}]"),
+        (path, Kind::Repeated) => format!("in [[{path}]]"),
+        (path, Kind::Once | Kind::Named) => format!("in [{path}]"),
     }
 }
 

@@ -18,15 +18,18 @@ mod site;
 #[cfg(test)]
 mod tests;
 mod tls;
+#[allow(dead_code)]
+pub(crate) mod upstream;
 
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
     str::FromStr,
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
+use self::upstream::{ProxyConfig, UpstreamConfig};
 pub(crate) use self::{
     accounts::Identity,
     listen::SocketAccess,
@@ -109,34 +112,72 @@ impl Config {
 
     /// The docroots of the sites and of their routes, each once, in the order of the file.
     pub fn docroots(&self) -> Vec<&Path> {
-        let mut docroots: Vec<&Path> = Vec::new();
-        for settings in self.file_settings() {
-            if !docroots.contains(&settings.docroot.as_path()) {
-                docroots.push(&settings.docroot);
-            }
-        }
-        docroots
+        each_once(self.served_settings())
+    }
+
+    /// All folders with files that may be sent, each once: the docroots, and those from which applications may have files sent.
+    pub(crate) fn folders(&self) -> Vec<&Path> {
+        each_once(self.file_settings())
     }
 
     /// The files of certificates, keys and authorities.
     pub(crate) fn tls_files(&self) -> impl Iterator<Item = &Path> {
         // All listeners share what is said of it.
         let tls = self.listen.iter().find_map(|listen| listen.tls.as_ref());
-        tls.into_iter().flat_map(|tls| tls.settings().files())
+        let of_listeners = tls.into_iter().flat_map(|tls| tls.settings().files());
+        let upstreams = self.upstreams().into_iter();
+        of_listeners.chain(upstreams.flat_map(|upstream| upstream.tls.files()))
+    }
+
+    /// How the files of the sites and of their routes are sent, those included that applications may have sent.
+    pub(crate) fn file_settings(&self) -> Vec<&Settings> {
+        let accels = self.proxies().filter_map(|(_, proxy)| proxy.accel.as_ref());
+        let mut settings = self.served_settings();
+        settings.extend(accels.map(|accel| &accel.files));
+        settings
     }
 
     /// How the files of the sites and of their routes are served, in the order of the file.
-    pub(crate) fn file_settings(&self) -> Vec<&Settings> {
-        self.sites
-            .iter()
-            .flat_map(|site| {
-                let of_routes = site.routes.iter().filter_map(|route| match &route.action {
-                    RouteAction::Files(settings) => Some(settings),
-                    _ => None,
-                });
-                site.files.iter().chain(of_routes)
-            })
+    fn served_settings(&self) -> Vec<&Settings> {
+        let of_sites = self.sites.iter().flat_map(|site| {
+            let of_routes = site.routes.iter().filter_map(|route| match &route.action {
+                RouteAction::Files(settings) => Some(settings),
+                RouteAction::Upstream(proxy) => proxy.files.as_ref(),
+                _ => None,
+            });
+            site.files.iter().chain(of_routes)
+        });
+        of_sites.collect()
+    }
+
+    /// The upstreams that routes lead to, each once.
+    pub(crate) fn upstreams(&self) -> Vec<&Arc<UpstreamConfig>> {
+        let mut upstreams: Vec<&Arc<UpstreamConfig>> = Vec::new();
+        for (_, proxy) in self.proxies() {
+            // A name stands for one only; that of a server by itself is its URL.
+            if !upstreams
+                .iter()
+                .any(|known| known.name == proxy.upstream.name)
+            {
+                upstreams.push(&proxy.upstream);
+            }
+        }
+        upstreams
+    }
+
+    /// Which paths are forwarded, and to what: a route's path, and the name or URL of its upstream. In the order of the file.
+    pub fn forwards(&self) -> Vec<(String, &str)> {
+        self.proxies()
+            .map(|(route, proxy)| (route.pattern.to_string(), &*proxy.upstream.name))
             .collect()
+    }
+
+    fn proxies(&self) -> impl Iterator<Item = (&RouteConfig, &ProxyConfig)> {
+        let routes = self.sites.iter().flat_map(|site| &site.routes);
+        routes.filter_map(|route| match &route.action {
+            RouteAction::Upstream(proxy) => Some((route, &**proxy)),
+            _ => None,
+        })
     }
 
     /// How much is configured: `1 site, 3 routes, 2 listeners`.
@@ -152,6 +193,16 @@ impl Config {
         ]
         .join(", ")
     }
+}
+
+fn each_once(settings: Vec<&Settings>) -> Vec<&Path> {
+    let mut folders: Vec<&Path> = Vec::new();
+    for settings in settings {
+        if !folders.contains(&settings.docroot.as_path()) {
+            folders.push(&settings.docroot);
+        }
+    }
+    folders
 }
 
 /// Whether the kernel fences the process in.

@@ -1,8 +1,9 @@
 //! Resolved sites and their routes.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 
+use super::upstream::{Dialect, ProxyConfig};
 use crate::{
     routing::{HostPattern, PathPattern},
     static_files::Settings,
@@ -15,7 +16,9 @@ pub(crate) struct SiteConfig {
     pub(crate) hosts: Vec<HostPattern>,
     /// The site's own docroot.
     pub(crate) files: Option<Settings>,
-    /// In the order of the file; no two have the same pattern.
+    #[allow(dead_code)]
+    pub(crate) dialect: Dialect,
+    /// In the order of the file; no two have the same pattern and a method in common.
     pub(crate) routes: Vec<RouteConfig>,
     pub(crate) cache_control: Option<HeaderValue>,
     /// Set on every response of the site, errors included.
@@ -45,6 +48,8 @@ pub(crate) enum Cors {
 #[derive(Clone, Debug)]
 pub(crate) struct RouteConfig {
     pub(crate) pattern: PathPattern,
+    /// `HEAD` goes with `GET`. Empty: any.
+    pub(crate) methods: Vec<Method>,
     pub(crate) action: RouteAction,
     /// Whether the prefix is taken off before a file is looked for; only with a prefix pattern.
     pub(crate) strip_prefix: bool,
@@ -60,6 +65,8 @@ pub(crate) enum RouteAction {
     Site,
     /// Serves from a docroot of the route's own.
     Files(Settings),
+    /// Forwards to an application.
+    Upstream(Box<ProxyConfig>),
     /// Sends the client to `to`, in which `{path}`, `{rest}` and `{host}` are filled in.
     Redirect { to: String, status: StatusCode },
     /// Answers by itself.

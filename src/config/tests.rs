@@ -333,3 +333,231 @@ fn addresses(config: &Config) -> Vec<ListenAddress> {
         .map(|listen| listen.address.clone())
         .collect()
 }
+
+/// Every key of routes and upstreams, none of them with its default.
+const EVERY_KEY_OF_UPSTREAMS: &str = r#"
+resolvers = ["192.0.2.53", "[::1]:5353"]
+
+[[site]]
+docroot = "a"
+listing = true
+clean_urls = true
+dialect = "servlet"
+
+[[site.route]]
+path = "/api/"
+methods = ["GET", "POST"]
+upstream = "shop"
+docroot = "b"
+rewrite_prefix = "/v2"
+host = "shop.example:8080"
+encoded_slashes = true
+forwarded = true
+hide_headers = ["X-Powered-By", "Server"]
+intercept_errors = [404, 502]
+accel_root = "private"
+accel_prefix = "/protected"
+compress = true
+cache_control = "no-store"
+[site.route.request_headers]
+X-Tenant = "a"
+
+[[site.route]]
+path = "/api/"
+methods = ["PUT"]
+upstream = "http://127.0.0.1:3000"
+strip_prefix = true
+host = "server"
+intercept_errors = true
+
+[[site.route]]
+path = "*.jsp"
+upstream = "http://127.0.0.1:3000"
+
+[upstream.shop]
+servers = ["127.0.0.1:3000", "unix:shop.sock"]
+balance = "hash:cookie=uid"
+sticky_route = "JSESSIONID"
+slow_start = "30s"
+connect_timeout = "1s"
+first_byte_timeout = "2s"
+idle_timeout = "3s"
+tunnel_timeout = "4s"
+header_size = "64KiB"
+pool_size = 8
+pool_idle = "5s"
+queue_size = 9
+queue_timeout = "6s"
+retries = false
+max_failures = 4
+ejection_time = "7s"
+ejection_most = "8s"
+health_path = "/healthz?full"
+health_interval = "9s"
+health_timeout = "10s"
+health_rise = 3
+health_fall = 5
+health_status = ["200", "300-302"]
+health_body = "ok"
+health_host = "shop.example"
+tls_verify = false
+tls_server_name = "shop.internal"
+
+[[upstream.shop.server]]
+address = "h2://shop.example"
+weight = 2
+backup = true
+max_connections = 100
+id = "node1"
+
+[upstream.unused]
+servers = ["srv://_http._tcp.example.com"]
+"#;
+
+#[test]
+fn every_key_of_an_upstream_arrives() {
+    use super::upstream::*;
+    let folder = folder_with(&["a", "b", "private"]);
+    let config = parse(&folder, EVERY_KEY_OF_UPSTREAMS);
+    let [shop, by_url] = &config.upstreams()[..] else {
+        panic!("those that are used, each once: {:?}", config.upstreams())
+    };
+    let seconds = Duration::from_secs;
+    let servers = vec![
+        ServerConfig::new(
+            ServerAddress::Socket("127.0.0.1:3000".parse().expect("an address")),
+            Protocol::HTTP,
+        ),
+        ServerConfig::new(
+            ServerAddress::Unix(folder.path().join("shop.sock")),
+            Protocol::HTTP,
+        ),
+        ServerConfig {
+            weight: 2,
+            is_backup: true,
+            max_connections: 100,
+            id: Some("node1".into()),
+            ..ServerConfig::new(
+                ServerAddress::Name {
+                    host: "shop.example".into(),
+                    port: 443,
+                },
+                Protocol::H2,
+            )
+        },
+    ];
+    let want = UpstreamConfig {
+        name: "shop".into(),
+        servers,
+        balance: Balance::Hash(HashKey::Cookie("uid".into())),
+        sticky: Some(Sticky::Route("JSESSIONID".into())),
+        slow_start: seconds(30),
+        health: Some(HealthCheck {
+            path: "/healthz?full".into(),
+            host: Some(http::HeaderValue::from_static("shop.example")),
+            interval: seconds(9),
+            timeout: seconds(10),
+            rise: 3,
+            fall: 5,
+            statuses: vec![(200, 200), (300, 302)],
+            body: Some("ok".into()),
+        }),
+        ejection: Ejection {
+            after: 4,
+            time: seconds(7),
+            most: seconds(8),
+        },
+        timeouts: Timeouts {
+            connect: seconds(1),
+            first_byte: seconds(2),
+            idle: seconds(3),
+            tunnel_idle: seconds(4),
+        },
+        pool: PoolConfig {
+            size: 8,
+            idle: seconds(5),
+        },
+        queue: QueueConfig {
+            size: 9,
+            timeout: seconds(6),
+        },
+        retries: false,
+        tls: UpstreamTls {
+            verify: false,
+            server_name: Some("shop.internal".into()),
+            ..UpstreamTls::default()
+        },
+        header_size: 64 << 10,
+        resolvers: ["192.0.2.53:53", "[::1]:5353"]
+            .map(|text| text.parse().expect("an address"))
+            .to_vec(),
+    };
+    assert_eq!(***shop, want);
+    assert_eq!(&*by_url.name, "http://127.0.0.1:3000");
+    assert_eq!(by_url.resolvers, want.resolvers);
+    assert_eq!(config.summary(), "1 site, 3 routes, 1 listener");
+}
+
+#[test]
+fn every_key_of_a_forwarding_route_arrives() {
+    use super::upstream::*;
+    let folder = folder_with(&["a", "b", "private"]);
+    let config = parse(&folder, EVERY_KEY_OF_UPSTREAMS);
+    assert_eq!(config.sites[0].dialect, Dialect::Servlet);
+    let [shop, put, jsp] = &config.sites[0].routes[..] else {
+        panic!("three routes")
+    };
+    let proxy = |route: &RouteConfig| match &route.action {
+        RouteAction::Upstream(proxy) => (**proxy).clone(),
+        other => panic!("{other:?}"),
+    };
+    let [of_shop, of_put, of_jsp] = [shop, put, jsp].map(proxy);
+    assert_eq!(shop.methods, [http::Method::GET, http::Method::POST]);
+    assert_eq!(put.methods, [http::Method::PUT]);
+    assert!(jsp.methods.is_empty());
+
+    let files = of_shop.files.expect("a docroot of its own");
+    assert_eq!(files.docroot, folder.path().join("b"));
+    assert!(files.clean_urls);
+    assert_eq!(files.listing, None, "a listing is no file");
+    assert_eq!(of_shop.rewrite_prefix.as_deref(), Some("/v2/"));
+    assert_eq!(
+        of_shop.host,
+        HostPolicy::Fixed(http::HeaderValue::from_static("shop.example:8080"))
+    );
+    assert!(of_shop.encoded_slashes && of_shop.forwarded && of_shop.compress);
+    assert_eq!(of_shop.hide_headers, ["x-powered-by", "server"]);
+    assert_eq!(
+        of_shop.intercept,
+        [404, 502].map(|s| StatusCode::from_u16(s).expect("a status"))
+    );
+    assert_eq!(of_shop.request_headers.len(), 1);
+    let accel = of_shop.accel.expect("a root");
+    assert_eq!(&*accel.prefix, "/protected/");
+    assert_eq!(accel.files.docroot, folder.path().join("private"));
+
+    assert!(put.strip_prefix);
+    assert_eq!(of_put.rewrite_prefix.as_deref(), Some("/"));
+    assert_eq!(of_put.host, HostPolicy::Server);
+    assert_eq!(of_put.intercept.len(), 200);
+    assert!(of_put.files.is_none() && of_put.accel.is_none());
+    assert!(
+        Arc::ptr_eq(&of_put.upstream, &of_jsp.upstream),
+        "one URL, one upstream"
+    );
+    assert_eq!(of_jsp.host, HostPolicy::Client);
+    assert_eq!(of_jsp.rewrite_prefix, None);
+
+    let folders = ["a", "b", "private"].map(|name| folder.path().join(name));
+    assert_eq!(config.docroots(), folders[..2]);
+    assert_eq!(config.folders(), folders);
+    assert_eq!(config.file_settings().len(), 3);
+    assert_eq!(
+        config.forwards(),
+        [
+            ("/api/".to_owned(), "shop"),
+            ("/api/".to_owned(), "http://127.0.0.1:3000"),
+            ("*.jsp".to_owned(), "http://127.0.0.1:3000")
+        ]
+    );
+}

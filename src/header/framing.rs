@@ -67,7 +67,7 @@ fn chunked(headers: &HeaderMap, version: Version) -> Result<RequestBody, Framing
 }
 
 /// RFC 9110 §8.6: `1*DIGIT`, and no sign, list or white space that some parser would take as well.
-fn parse_length(digits: &[u8]) -> Option<u64> {
+pub(crate) fn parse_length(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }

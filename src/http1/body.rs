@@ -21,6 +21,7 @@ pub(crate) struct Incoming(Option<Arc<Channel>>);
 pub(crate) struct Channel(Mutex<State>);
 
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is another question")]
 struct State {
     /// What the handler gets next.
     ready: Option<io::Result<Frame<Bytes>>>,
@@ -33,6 +34,10 @@ struct State {
     interim: Vec<u8>,
     /// The final answer has.
     has_begun: bool,
+    /// Somebody else decides whether a client that waits for a 100 gets one, and has not yet.
+    is_held: bool,
+    /// The handler is to be stopped when the client leaves.
+    is_watched: bool,
     connection: Option<Waker>,
 }
 
@@ -52,6 +57,8 @@ pub(super) enum Wanted {
     Nothing,
     /// More of the body.
     Body,
+    /// More of the body, if the client sends it without being told to.
+    BodyUnasked,
     /// That this is sent.
     Interim(Vec<u8>),
 }
@@ -66,6 +73,8 @@ impl Channel {
             reader: Reader::Busy,
             interim: Vec::new(),
             has_begun: false,
+            is_held: false,
+            is_watched: false,
             connection: None,
         })))
     }
@@ -81,13 +90,19 @@ impl Channel {
             return Wanted::Interim(std::mem::take(&mut state.interim));
         }
         if matches!(state.reader, Reader::Waiting(_)) {
+            if state.is_held {
+                state.note(context);
+                return Wanted::BodyUnasked;
+            }
             return Wanted::Body;
         }
-        match &mut state.connection {
-            Some(waker) => waker.clone_from(context.waker()),
-            empty => *empty = Some(context.waker().clone()),
-        }
+        state.note(context);
         Wanted::Nothing
+    }
+
+    /// Whether the handler is to be stopped when the client leaves.
+    pub(super) fn is_watched(&self) -> bool {
+        self.state().is_watched
     }
 
     /// Whether there is somebody who may want the rest.
@@ -126,6 +141,13 @@ impl Channel {
         }
     }
 
+    /// A client that waits for a 100 gets one.
+    pub(crate) fn go_on(&self) {
+        let mut state = self.state();
+        state.is_held = false;
+        state.wake_connection();
+    }
+
     /// The final answer begins: what has not been sent yet is sent before it, and nothing after.
     pub(super) fn close_interim(&self) -> Vec<u8> {
         let mut state = self.state();
@@ -148,6 +170,13 @@ impl State {
         }
     }
 
+    fn note(&mut self, context: &Context<'_>) {
+        match &mut self.connection {
+            Some(waker) => waker.clone_from(context.waker()),
+            empty => *empty = Some(context.waker().clone()),
+        }
+    }
+
     fn wake_connection(&mut self) {
         if let Some(waker) = self.connection.take() {
             waker.wake();
@@ -158,6 +187,21 @@ impl State {
 impl Incoming {
     pub(super) fn new(channel: &Arc<Channel>) -> Self {
         Self(Some(Arc::clone(channel)))
+    }
+
+    /// From now on the request is somebody else's to answer: the client is not told to send its body before [`Channel::go_on`], and
+    /// when it leaves, the handler is stopped.
+    pub(crate) fn forward(&self) {
+        if let Some(channel) = &self.0 {
+            let mut state = channel.state();
+            state.is_held = true;
+            state.is_watched = true;
+        }
+    }
+
+    /// The other way to speak to the connection.
+    pub(crate) fn channel(&self) -> Option<Arc<Channel>> {
+        self.0.clone()
     }
 }
 

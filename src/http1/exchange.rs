@@ -25,14 +25,18 @@ use super::response::{Connection as Persistence, Framing};
 use super::server::{After, Connection};
 use super::transmission::{self, Asked, Transmission};
 use crate::header::framing::RequestBody;
+use crate::proxy::caller::Caller;
+use crate::proxy::far_end::FarEnd;
+use crate::proxy::tunnel;
 use crate::rejection::Rejection;
 use crate::server::activity::Serving;
 use crate::server::app::Answer;
+use crate::server::deadline::Event;
 
 impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
     /// Step 1, and the others.
     pub(super) async fn exchange(&mut self, head: Box<Head>) -> io::Result<After> {
-        if A::READS_BODIES
+        if A::IS_ROUTER
             && let Some(bytes) = &head.upgrade
         {
             // With what follows it, as it came.
@@ -63,20 +67,30 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         let mut serving = self.activity.begin(log);
         let mut asked = Asked::new(&parts);
         let mut body = Incoming::default();
-        if A::READS_BODIES {
+        if self.generation.app.reads_bodies() {
             let (incoming, channel) = intake.open();
             body = incoming;
             asked = asked.with_trailers(&parts);
             // RFC 9110 §15.2: a client of HTTP/1.0 knows of none.
-            if parts.version == Version::HTTP_11 {
+            if A::IS_ROUTER && parts.version == Version::HTTP_11 {
                 parts.extensions.insert(Interim(channel));
             }
         }
-        let is_encrypted = self.generation.introduce(&mut parts, self.peer);
-        let answered = self.answer(parts, is_encrypted, body, &mut intake).await?;
+        let caller = self.generation.introduce(&mut parts, self.peer);
+        let answered = self.answer(parts, caller, body, &mut intake).await?;
         let refused = answered.as_ref().err().copied();
+        let mut tunnel = None;
         let response = match answered {
-            Ok(response) if transmission::is_sendable(&asked, &response) => response,
+            Ok(mut response) => {
+                tunnel = A::take_tunnel(response.body_mut());
+                Ok(response)
+            }
+            Err(rejection) => Err(rejection),
+        };
+        let response = match response {
+            Ok(response) if transmission::is_sendable(&asked, &response, tunnel.is_some()) => {
+                response
+            }
             Ok(_) => {
                 tracing::error!(
                     "a handler's answer cannot be sent: its status is none, or its Content-Length not that of its body"
@@ -92,10 +106,16 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
             && intake.lets_go_on(&mut self.wire.received)
             && !self.activity.is_draining()
             && !response.headers().contains_key(CONNECTION);
-        let persistence = Persistence::new(asked.version, keeps_alive);
+        let persistence = match tunnel {
+            Some(_) => Persistence::Upgrade,
+            None => Persistence::new(asked.version, keeps_alive),
+        };
         let is_delimited = self
             .transmit(response, &asked, persistence, &mut intake, &mut serving)
             .await?;
+        if let Some(far_end) = tunnel {
+            return Box::pin(self.tunnel(far_end, serving)).await;
+        }
         drop(serving);
         match refused {
             Some(rejection) => Ok(After::refusal(rejection)),
@@ -107,12 +127,12 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
     async fn answer(
         &mut self,
         parts: Parts,
-        is_encrypted: bool,
+        caller: Caller,
         body: Incoming,
         intake: &mut Intake,
     ) -> io::Result<Result<Response<A::Body>, Rejection>> {
         let generation = Arc::clone(&self.generation);
-        let mut answering = pin!(generation.app.answer_http1(parts, body, is_encrypted));
+        let mut answering = pin!(generation.app.answer_http1(parts, body, caller));
         poll_fn(|context| {
             loop {
                 if let Poll::Ready(response) = answering.as_mut().poll(context) {
@@ -126,6 +146,9 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
                     Poll::Ready(Ok(Err(rejection))) => return Poll::Ready(Ok(Err(rejection))),
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {}
+                }
+                if let Poll::Ready(gone) = intake.poll_gone(&mut self.wire, context) {
+                    return Poll::Ready(gone.map(|()| Err(Rejection::TIMED_OUT)));
                 }
                 self.activity
                     .wait(intake.patience(&self.generation.limits), false);
@@ -160,7 +183,7 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         let mut transmission = Transmission::new(
             intake.take_interim(),
             &parts,
-            lines.as_deref(),
+            lines.as_ref(),
             body,
             (framing, asked.takes_trailers),
             persistence,
@@ -186,6 +209,9 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {}
                 }
+                if let Poll::Ready(gone) = intake.poll_gone(&mut self.wire, context) {
+                    return Poll::Ready(gone);
+                }
                 let patience = intake.patience(&self.generation.limits);
                 self.activity.wait(patience, transmission.is_blocked());
                 return match self.poll_deadline(context) {
@@ -195,8 +221,49 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
             }
         })
         .await?;
-        serving.finish();
+        if persistence != Persistence::Upgrade {
+            serving.finish();
+        }
         Ok(!matches!(framing, Framing::UntilClose))
+    }
+
+    /// From here on the bytes are none of HTTP.
+    async fn tunnel(&mut self, mut far_end: FarEnd, mut serving: Serving) -> io::Result<After> {
+        let received = self.wire.received.split().freeze();
+        let mut sent = 0;
+        let ended = {
+            // The deadline is polled beside it, and has the rest of the connection.
+            let Self {
+                wire,
+                deadline,
+                generation,
+                ..
+            } = self;
+            let mut tunnel = pin!(tunnel::run(
+                &mut wire.stream,
+                &received,
+                &mut far_end,
+                &mut sent
+            ));
+            poll_fn(|context| {
+                if let Poll::Ready(ended) = tunnel.as_mut().poll(context) {
+                    return Poll::Ready(ended);
+                }
+                while let Poll::Ready(event) = deadline.poll(context, &generation.limits) {
+                    if let Event::Over = event {
+                        return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                    }
+                }
+                Poll::Pending
+            })
+            .await
+        };
+        serving.sent(sent);
+        if let Err(error) = &ended {
+            tracing::debug!(client = ?self.peer.address, %error, "tunnel ended");
+        }
+        serving.finish();
+        Ok(After::Close)
     }
 
     /// Step 4.

@@ -20,6 +20,9 @@ use crate::rejection::Rejection;
 /// How much of an unread body is read to keep the connection; beyond it, a new connection is cheaper.
 const DISCARDED: u64 = 64 << 10;
 
+/// How much of the requests that follow is read while one is answered elsewhere.
+const READ_AHEAD: usize = 16 << 10;
+
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 #[derive(Debug)]
@@ -131,9 +134,29 @@ impl Intake {
                     self.interim.extend_from_slice(CONTINUE);
                     self.expects_continue = false;
                 }
-                Wanted::Body => return self.poll_bring(&channel, wire, context),
+                Wanted::Body | Wanted::BodyUnasked => {
+                    return self.poll_bring(&channel, wire, context);
+                }
             }
         }
+    }
+
+    /// Whether the client has left whose request is answered elsewhere. What comes of the next request meanwhile is kept, within bounds.
+    pub(super) fn poll_gone<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        wire: &mut Wire<S>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let is_watched = matches!(self.rest, Rest::Nothing)
+            && (self.channel.as_ref()).is_some_and(|channel| channel.is_watched());
+        while is_watched && wire.received.len() < READ_AHEAD {
+            match ready!(wire.poll_receive(context)) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Pending
     }
 
     /// Whether a 100 is waited for and may still be sent.
@@ -160,7 +183,10 @@ impl Intake {
                 Ok(Piece::Incomplete) => {}
                 Err(rejection) => return Poll::Ready(Ok(Err(self.refuse(rejection)))),
             }
-            self.waiting.get_or_insert_with(Instant::now);
+            // A client that was not told to send is not late.
+            if !self.expects_continue {
+                self.waiting.get_or_insert_with(Instant::now);
+            }
             let received = ready!(wire.poll_receive(context))?;
             self.has_waited();
             if received == 0 {

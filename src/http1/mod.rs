@@ -20,8 +20,9 @@ pub(crate) mod plain;
 mod response;
 pub(crate) mod server;
 mod transmission;
+pub(crate) mod upstream;
 mod wire;
 
-pub(crate) use body::Incoming;
+pub(crate) use body::{Channel, Incoming};
 pub(crate) use express::Ready;
 pub use interim::Interim;

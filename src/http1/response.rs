@@ -6,12 +6,15 @@ use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode, Version};
 
 use super::clock;
+use crate::static_files::body::Lines;
 
 /// What an answer says of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Connection {
     /// Nothing: it stays open, as HTTP/1.1 has it.
     Open,
+    /// It goes on as the protocol that `Upgrade` names.
+    Upgrade,
     /// It stays open, which a client of HTTP/1.0 has to be told.
     KeepAlive,
     Close,
@@ -43,15 +46,15 @@ pub(super) enum Framing {
 pub(super) fn write_head(
     out: &mut Vec<u8>,
     status: StatusCode,
-    ready_lines: Option<&[u8]>,
+    ready_lines: Option<&Lines>,
     fields: &HeaderMap,
     framing: Framing,
     connection: Connection,
 ) {
     write_status_line(out, status);
-    out.extend_from_slice(ready_lines.unwrap_or_default());
-    let mut has_length = ready_lines.is_some();
-    let mut has_date = false;
+    out.extend_from_slice(ready_lines.map_or(b"", |lines| &lines.bytes));
+    let mut has_length = ready_lines.is_some_and(|lines| lines.has_length);
+    let mut has_date = ready_lines.is_some_and(|lines| lines.has_date);
     for (name, value) in fields {
         // Connection and framing are this module's to speak of (RFC 9110 §7.6.1).
         if *name == CONNECTION || *name == TRANSFER_ENCODING {
@@ -78,6 +81,7 @@ pub(super) fn write_head(
     }
     out.extend_from_slice(match connection {
         Connection::Open => b"\r\n",
+        Connection::Upgrade => b"connection: upgrade\r\n\r\n",
         Connection::KeepAlive => b"connection: keep-alive\r\n\r\n",
         Connection::Close => b"connection: close\r\n\r\n",
     });

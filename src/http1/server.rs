@@ -40,7 +40,7 @@ pub(crate) struct Connection<'c, A, S> {
     pub(super) wire: Wire<S>,
     pub(super) peer: &'c Peer,
     pub(super) activity: &'c Arc<Activity>,
-    deadline: Deadline<'c>,
+    pub(super) deadline: Deadline<'c>,
     /// Requests so far.
     pub(super) requests: usize,
 }

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::response::{self, Connection as Persistence, Framing};
 use super::wire::Wire;
 use crate::server::activity::{Activity, Serving};
+use crate::static_files::body::Lines;
 
 /// A piece up to this size leaves joined with what stands before it.
 const JOINED: usize = 8 << 10;
@@ -43,7 +44,7 @@ impl<B: Body<Data = Bytes, Error: Into<axum::BoxError>> + Unpin> Transmission<B>
     pub(super) fn new(
         mut out: Vec<u8>,
         parts: &Parts,
-        ready_lines: Option<&[u8]>,
+        ready_lines: Option<&Lines>,
         body: B,
         (framing, takes_trailers): (Framing, bool),
         persistence: Persistence,
@@ -271,7 +272,9 @@ impl Default for Asked {
 }
 
 /// Whether an answer can be one: it is final, and does not contradict itself.
-pub(super) fn is_sendable(asked: &Asked, response: &Response<impl Body>) -> bool {
+pub(super) fn is_sendable(asked: &Asked, response: &Response<impl Body>, is_tunnel: bool) -> bool {
+    let is_final = !response.status().is_informational()
+        || (is_tunnel && response.status() == StatusCode::SWITCHING_PROTOCOLS);
     // Then the length is that of a body that is not sent.
     let is_bare = asked.method == Method::HEAD || has_no_content(response.status());
     let said = response.headers().get(CONTENT_LENGTH);
@@ -280,7 +283,7 @@ pub(super) fn is_sendable(asked: &Asked, response: &Response<impl Body>) -> bool
         (Some(said), Some(length)) => said == length,
         (said, _) => said.is_some(),
     };
-    !response.status().is_informational() && said.is_none_or(is_true)
+    is_final && said.is_none_or(is_true)
 }
 
 fn has_no_content(status: StatusCode) -> bool {
@@ -310,7 +313,7 @@ pub(super) fn framing(
     }
     let said = parts.headers.get(CONTENT_LENGTH).and_then(length);
     match body.size_hint().exact() {
-        exact if has_ready_lines => Framing::Length(exact.unwrap_or_default()),
+        Some(exact) if has_ready_lines => Framing::Length(exact),
         // What was promised and is not there is missed.
         Some(exact) => Framing::Length(said.unwrap_or(exact)),
         None => match said {

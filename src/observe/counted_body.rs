@@ -20,6 +20,27 @@ pub trait OnEnd: Unpin {
     fn ended(&mut self, sent: u64, end: End);
 }
 
+/// Nobody, or somebody.
+impl<E: OnEnd> OnEnd for Option<E> {
+    fn asked(&mut self) {
+        if let Some(told) = self {
+            told.asked();
+        }
+    }
+
+    fn handed_on(&mut self) {
+        if let Some(told) = self {
+            told.handed_on();
+        }
+    }
+
+    fn ended(&mut self, sent: u64, end: End) {
+        if let Some(told) = self {
+            told.ended(sent, end);
+        }
+    }
+}
+
 /// See the [module](self).
 #[derive(Debug)]
 pub struct CountedBody<B: Body + Unpin, E: OnEnd> {

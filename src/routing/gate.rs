@@ -3,20 +3,28 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::extract::ConnectInfo;
+use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::upgrade::OnUpgrade;
 
 use super::host::HostPattern;
 use super::request;
 use super::site::Site;
+use super::upstreams::Upstreams;
 use crate::config::Config;
 use crate::http1::Ready;
 use crate::http1::plain::PlainGet;
+use crate::proxy::caller::Caller;
+use crate::proxy::request_body::RequestBody;
+use crate::proxy::tunnel;
 use crate::rejection::Rejection;
 use crate::server::{ConnectionInfo, TlsSession};
 use crate::static_files::body::Body;
@@ -31,33 +39,36 @@ pub(crate) struct Gate {
     /// In order of precedence; the last may be the one for every host.
     patterns: Vec<(HostPattern, usize)>,
     cache: Arc<Cache>,
+    upstreams: Upstreams,
+    forwards: bool,
 }
 
 /// The way between the client and here, as far as answers depend on it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Via {
-    /// Whether the client came by https, by way of a trusted proxy or without one.
-    pub(crate) is_encrypted: bool,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Via<'a> {
+    pub(crate) caller: &'a Caller,
     /// Whether some fields of the answer may stand as lines in its body, see [`Body::take_lines`].
     pub(crate) as_lines: bool,
 }
 
 impl Gate {
     pub(crate) fn new(config: &Config) -> Self {
-        Self::with_cache(config, Arc::new(Cache::new(&config.cache)))
+        let cache = Arc::new(Cache::new(&config.cache));
+        Self::with(config, cache, Upstreams::new(config, &Upstreams::default()))
     }
 
     /// For another configuration. What is held in memory of files that are served as before goes on to be held.
     pub(crate) fn renewed(&self, config: &Config) -> Self {
+        let upstreams = Upstreams::new(config, &self.upstreams);
         if !self.cache.is_for(&config.cache) {
-            return Self::new(config);
+            return Self::with(config, Arc::new(Cache::new(&config.cache)), upstreams);
         }
-        let gate = Self::with_cache(config, Arc::clone(&self.cache));
+        let gate = Self::with(config, Arc::clone(&self.cache), upstreams);
         gate.cache.forget_all_but(&config.file_settings());
         gate
     }
 
-    fn with_cache(config: &Config, cache: Arc<Cache>) -> Self {
+    fn with(config: &Config, cache: Arc<Cache>, upstreams: Upstreams) -> Self {
         let (mut exact, mut patterns) = (HashMap::new(), Vec::new());
         for (index, site) in config.sites.iter().enumerate() {
             for host in &site.hosts {
@@ -71,28 +82,40 @@ impl Gate {
             }
         }
         patterns.sort();
-        let sites = config
+        let sites: Vec<_> = config
             .sites
             .iter()
-            .map(|site| Arc::new(Site::new(site, &cache)))
+            .map(|site| Arc::new(Site::new(site, &cache, &upstreams)))
             .collect();
         Self {
+            forwards: sites.iter().any(|site| site.forwards()),
             sites,
             exact,
             patterns,
             cache,
+            upstreams,
         }
     }
 
-    /// Answers any request. Its body goes unread; the connection sees to what is left of it.
+    /// Answers any request. Its body is taken when it is forwarded; otherwise it goes unread, and the connection sees to what is left of it.
     ///
     /// What is rare is boxed, here and further in: the future of a request is moved about several times before it is polled, so its
     /// size is time.
-    pub(crate) async fn answer(&self, parts: &Parts, via: Via) -> Response<Body> {
+    pub(crate) async fn answer(
+        &self,
+        parts: &Parts,
+        body: &mut RequestBody,
+        via: Via<'_>,
+    ) -> Response<Body> {
         match self.find(parts) {
-            Ok(site) => site.answer(parts, via).await,
+            Ok(site) => site.answer(parts, body, via).await,
             Err(response) => *response,
         }
+    }
+
+    /// Whether any request may be forwarded.
+    pub(crate) fn forwards(&self) -> bool {
+        self.forwards
     }
 
     /// What is at hand for a plain request; `None`: [`answer`](Self::answer) has to find out. Both say the same.
@@ -107,7 +130,7 @@ impl Gate {
         parts: Option<&Parts>,
         rejection: Rejection,
     ) -> Response<Body> {
-        let host = parts.and_then(|parts| request::check(parts).ok().flatten());
+        let host = parts.and_then(|parts| request::check(parts, self.forwards).ok().flatten());
         match self.site(host.as_ref().map_or("", |host| host.name())) {
             Some(site) => site.refuse_unrouted(parts, rejection).await,
             None => static_files::respond_with_page(
@@ -119,7 +142,8 @@ impl Gate {
     }
 
     fn find(&self, parts: &Parts) -> Result<&Arc<Site>, Box<Response<Body>>> {
-        let host = request::check(parts).map_err(|rejection| refuse(parts, rejection))?;
+        let host =
+            request::check(parts, self.forwards).map_err(|rejection| refuse(parts, rejection))?;
         match parts.uri.path() {
             "*" => return Err(answer_asterisk(parts)),
             path if !path.starts_with('/') => return Err(refuse(parts, Rejection::TARGET_FORM)),
@@ -178,11 +202,24 @@ fn refuse(parts: &Parts, rejection: Rejection) -> Box<Response<Body>> {
     Box::new(response)
 }
 
-/// As the server says who asks; another one may at least say that there is TLS.
-fn is_encrypted(parts: &Parts) -> bool {
-    match parts.extensions.get::<ConnectionInfo>() {
-        Some(info) => info.is_https(),
-        None => parts.extensions.get::<TlsSession>().is_some(),
+/// As the server says who asks; another one may at least say who the peer is, and that there is TLS. Its word for other proxies'
+/// trustworthiness is not to be had: what the fields say of the client is not passed on.
+fn caller(parts: &Parts) -> Caller {
+    if let Some(info) = parts.extensions.get::<ConnectionInfo>() {
+        return Caller {
+            peer: info.peer(),
+            client: info.client(),
+            is_peer_trusted: info.peer() != info.client(),
+            is_encrypted: info.is_https(),
+        };
+    }
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(address)| *address);
+    Caller {
+        peer,
+        client: peer,
+        is_peer_trusted: false,
+        is_encrypted: parts.extensions.get::<TlsSession>().is_some(),
     }
 }
 
@@ -190,7 +227,10 @@ fn is_encrypted(parts: &Parts) -> bool {
 #[derive(Clone, Debug)]
 pub(crate) struct GateService(pub(crate) Arc<Gate>);
 
-impl<B: Send + 'static> tower_service::Service<Request<B>> for GateService {
+impl<B> tower_service::Service<Request<B>> for GateService
+where
+    B: http_body::Body<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static,
+{
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -201,17 +241,23 @@ impl<B: Send + 'static> tower_service::Service<Request<B>> for GateService {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let gate = Arc::clone(&self.0);
-        // Nothing of the request's body is used, and a body need not be Sync: leave it behind.
-        let (parts, _) = request.into_parts();
-        let via = Via {
-            is_encrypted: is_encrypted(&parts),
-            as_lines: false,
-        };
+        let (mut parts, body) = request.into_parts();
+        let mut body = RequestBody::boxed(body);
+        let upgrade = parts.extensions.remove::<OnUpgrade>();
+        let caller = caller(&parts);
         Box::pin(async move {
-            match request::check_framing(&parts) {
-                Ok(()) => Ok(gate.answer(&parts, via).await),
-                Err(rejection) => Ok(*refuse(&parts, rejection)),
+            if let Err(rejection) = request::check_framing(&parts) {
+                return Ok(*refuse(&parts, rejection));
             }
+            let via = Via {
+                caller: &caller,
+                as_lines: false,
+            };
+            let mut response = gate.answer(&parts, &mut body, via).await;
+            if let Some(tunnel) = response.body_mut().take_tunnel() {
+                tunnel::detach(upgrade, tunnel);
+            }
+            Ok(response)
         })
     }
 }

@@ -7,15 +7,23 @@
 
 mod cors;
 mod encryption;
+mod fixed;
+mod forward;
 mod gate;
 pub(crate) mod host;
+#[allow(dead_code)]
+mod methods;
 pub(crate) mod path;
 mod redirect;
 mod request;
+mod route;
 mod site;
+mod upstreams;
 
 pub(crate) use gate::{Gate, GateService, Via};
 pub(crate) use host::HostPattern;
+#[allow(unused_imports)]
+pub(crate) use methods::Methods;
 pub(crate) use path::PathPattern;
-pub(crate) use request::check_for_router;
-pub(crate) use site::RouteLabel;
+pub(crate) use request::{check_for_router, is_tunnel};
+pub(crate) use route::RouteLabel;

@@ -2,14 +2,21 @@
 
 use http::request::Parts;
 use http::{Method, Version, header};
+use hyper::ext::Protocol;
 
 use crate::header::framing;
 use crate::header::host::Host;
 use crate::rejection::Rejection;
 
 /// A sound request names its host, but for HTTP/1.0, where none means the default site.
-pub(super) fn check(request: &Parts) -> Result<Option<Host<'_>>, Rejection> {
-    check_method(&request.method)?;
+///
+/// An application may know methods that nothing here does: what `is_forwardable` is for it to judge.
+pub(super) fn check(request: &Parts, is_forwardable: bool) -> Result<Option<Host<'_>>, Rejection> {
+    match check_method(&request.method) {
+        Err(Rejection::METHOD_UNKNOWN) if is_forwardable => {}
+        Err(Rejection::METHOD_NOT_ALLOWED) if is_forwardable && is_tunnel(request) => {}
+        checked => checked?,
+    }
     check_expectation(request)?;
     host(request)
 }
@@ -44,8 +51,15 @@ pub(super) fn check_framing(request: &Parts) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// Whether it asks for another protocol on a stream of HTTP/2 (RFC 8441 §4).
+pub(crate) fn is_tunnel(request: &Parts) -> bool {
+    request.method == Method::CONNECT
+        && request.version == Version::HTTP_2
+        && request.extensions.get::<Protocol>().is_some()
+}
+
 /// RFC 9110 §9.1: 501 for a method that nothing here knows, 405 for one that is known and never allowed.
-fn check_method(method: &Method) -> Result<(), Rejection> {
+pub(super) fn check_method(method: &Method) -> Result<(), Rejection> {
     match *method {
         Method::GET
         | Method::HEAD

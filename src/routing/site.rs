@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::extract::OriginalUri;
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use tower_http::cors::CorsLayer;
@@ -17,18 +16,23 @@ use tower_service::Service as _;
 
 use super::cors;
 use super::encryption::Encryption;
+use super::fixed;
+use super::forward::Forward;
 use super::gate::Via;
-use super::path::PathPattern;
-use super::redirect::Redirect;
-use crate::config::{RouteAction, RouteConfig, SiteConfig};
+use super::request;
+use super::route::{Handler, Route};
+use super::upstreams::Upstreams;
+use crate::config::SiteConfig;
 use crate::http1::Ready;
 use crate::http1::plain::PlainGet;
+use crate::proxy::caller::Caller;
+use crate::proxy::request_body::RequestBody;
+use crate::proxy::target::{Dialect, RequestPath};
 use crate::rejection::Rejection;
 use crate::static_files::body::Body;
 use crate::static_files::cache::Cache;
-use crate::static_files::path::RelativePath;
+use crate::static_files::path::{PathRefusal, RelativePath};
 use crate::static_files::{self, FileRequest, Files, Outcome, Policy, Refusal};
-use crate::transform::cache_policy::{NO_CACHE, NO_STORE};
 
 /// One virtual host, ready to answer.
 #[derive(Debug)]
@@ -41,47 +45,26 @@ pub(super) struct Site {
     error_pages: Vec<(StatusCode, String)>,
     cors: Option<CorsLayer>,
     encryption: Option<Encryption>,
+    dialect: Dialect,
+    /// Some route leads to an upstream.
+    forwards: bool,
     /// Nothing is configured that would change the answer with a file.
     is_plain: bool,
 }
 
-#[derive(Debug)]
-struct Route {
-    pattern: PathPattern,
-    label: RouteLabel,
-    handler: Handler,
-    strip_prefix: bool,
-    cache_control: Option<HeaderValue>,
-    headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-#[derive(Debug)]
-enum Handler {
-    /// The site's own document root.
-    Site,
-    Files(Arc<Files>),
-    Redirect(Redirect),
-    Respond {
-        status: StatusCode,
-        body: Bytes,
-        media_type: HeaderValue,
-    },
-}
-
-/// Which route answered, in the extensions of the response, for the access log.
-#[derive(Clone, Debug)]
-pub(crate) struct RouteLabel(pub(crate) Arc<str>);
-
 impl Site {
-    pub(super) fn new(config: &SiteConfig, cache: &Arc<Cache>) -> Self {
+    pub(super) fn new(config: &SiteConfig, cache: &Arc<Cache>, upstreams: &Upstreams) -> Self {
         let files = |settings: &_| Arc::new(Files::new(Clone::clone(settings), Arc::clone(cache)));
         let mut routes: Vec<_> = config
             .routes
             .iter()
-            .map(|route| Route::new(route, &files))
+            .map(|route| Route::new(route, &files, (upstreams, config.dialect)))
             .collect();
         routes.sort_by(|a, b| a.pattern.cmp(&b.pattern));
+        let forwards = |route: &Route| matches!(route.handler, Handler::Upstream(_));
         Self {
+            forwards: routes.iter().any(forwards),
+            dialect: config.dialect,
             files: config.files.as_ref().map(files),
             routes,
             cache_control: config.cache_control.clone(),
@@ -103,11 +86,21 @@ impl Site {
     }
 
     /// Answers a sound request.
-    pub(super) async fn answer(self: &Arc<Self>, parts: &Parts, via: Via) -> Response<Body> {
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        parts: &Parts,
+        body: &mut RequestBody,
+        via: Via<'_>,
+    ) -> Response<Body> {
         match &self.encryption {
-            None => self.answer_as_asked(parts, via.as_lines).await,
-            Some(encryption) => Box::pin(self.answer_encrypted(encryption, parts, via)).await,
+            None => self.answer_as_asked(parts, body, via).await,
+            Some(encryption) => Box::pin(self.answer_encrypted(encryption, parts, body, via)).await,
         }
+    }
+
+    /// Whether any request may be forwarded.
+    pub(super) fn forwards(&self) -> bool {
+        self.forwards
     }
 
     /// A site that has a say in how it is reached.
@@ -115,29 +108,46 @@ impl Site {
         self: &Arc<Self>,
         encryption: &Encryption,
         parts: &Parts,
-        via: Via,
+        body: &mut RequestBody,
+        via: Via<'_>,
     ) -> Response<Body> {
-        if via.is_encrypted {
+        if via.caller.is_encrypted {
             // Fields that are set over others need a map.
-            let mut response = self.answer_as_asked(parts, false).await;
+            let via = Via {
+                as_lines: false,
+                ..via
+            };
+            let mut response = self.answer_as_asked(parts, body, via).await;
             encryption.tell(&mut response);
             return response;
         }
         match encryption.redirect(parts) {
             Some(response) => response,
-            None => self.answer_as_asked(parts, via.as_lines).await,
+            None => self.answer_as_asked(parts, body, via).await,
         }
     }
 
-    async fn answer_as_asked(self: &Arc<Self>, parts: &Parts, as_lines: bool) -> Response<Body> {
+    async fn answer_as_asked(
+        self: &Arc<Self>,
+        parts: &Parts,
+        body: &mut RequestBody,
+        via: Via<'_>,
+    ) -> Response<Body> {
         match self.cors.as_ref().filter(|_| cors::concerns(parts)) {
-            None => self.answer_routed(parts, as_lines).await,
-            Some(cors) => Box::pin(self.answer_with_cors(cors, parts)).await,
+            None => self.answer_routed(parts, body, via).await,
+            Some(cors) => Box::pin(self.answer_with_cors(cors, parts, body, via.caller)).await,
         }
     }
 
-    async fn answer_with_cors(self: &Arc<Self>, cors: &CorsLayer, parts: &Parts) -> Response<Body> {
-        let request = Request::from_parts(parts.clone(), ());
+    async fn answer_with_cors(
+        self: &Arc<Self>,
+        cors: &CorsLayer,
+        parts: &Parts,
+        body: &mut RequestBody,
+        caller: &Caller,
+    ) -> Response<Body> {
+        let carried = (std::mem::take(body), *caller);
+        let request = Request::from_parts(parts.clone(), carried);
         let Ok(mut response) = cors
             .layer(SiteService(Arc::clone(self)))
             .call(request)
@@ -150,28 +160,104 @@ impl Site {
         response
     }
 
-    async fn answer_routed(&self, parts: &Parts, as_lines: bool) -> Response<Body> {
-        let (path, refusal) = match RelativePath::parse(parts.uri.path()) {
+    async fn answer_routed(
+        &self,
+        parts: &Parts,
+        body: &mut RequestBody,
+        via: Via<'_>,
+    ) -> Response<Body> {
+        if !self.forwards {
+            return self.answer_here(parts, via).await;
+        }
+        match self.find_forwarding(parts) {
+            Ok(None) => self.answer_here(parts, via).await,
+            Ok(Some((route, forward, path))) => {
+                let via = self.by_lines(via, route);
+                let answering = forward.answer(route, &path, (parts, body, via));
+                let answered = Box::pin(answering).await;
+                self.finish(parts, None, Some(route), answered).await
+            }
+            Err(rejection) => self.finish(parts, None, None, Err(rejection.into())).await,
+        }
+    }
+
+    /// By anything but an upstream.
+    async fn answer_here(&self, parts: &Parts, via: Via<'_>) -> Response<Body> {
+        let target = self.dialect.without_parameters(parts.uri.path());
+        let (path, refusal) = match RelativePath::parse(&target) {
             Ok(path) => (Some(path), None),
             Err(refusal) => (None, Some(Rejection::from_path(refusal))),
         };
-        let route = path.as_ref().and_then(|path| self.route(path));
-        let of_route = route.map_or(&[][..], |route| &route.headers);
-        // Fields that are set over others need a map.
-        let as_lines = as_lines && self.headers.is_empty() && of_route.is_empty();
+        let route = path
+            .as_ref()
+            .filter(|_| !self.routes.is_empty())
+            .and_then(|path| self.route(&path.rooted(), &parts.method));
+        let via = match route {
+            Some(route) => self.by_lines(via, route),
+            None => self.by_lines_of_site(via),
+        };
         let answered = match (&path, refusal) {
-            (Some(path), None) => self.answer_by(route, parts, path, as_lines).await,
+            // Only where something is forwarded does it get this far.
+            _ if request::check_method(&parts.method).is_err() => {
+                Err(Rejection::METHOD_UNKNOWN.into())
+            }
+            (Some(path), None) => self.answer_by(route, parts, path, via.as_lines).await,
             (_, refusal) => Err(refusal.unwrap_or(Rejection::NOT_FOUND).into()),
         };
+        self.finish(parts, path.as_ref(), route, answered).await
+    }
+
+    /// Fields that are set over others need a map.
+    fn by_lines<'v>(&self, via: Via<'v>, route: &Route) -> Via<'v> {
+        Via {
+            as_lines: via.as_lines && self.headers.is_empty() && route.headers.is_empty(),
+            ..via
+        }
+    }
+
+    fn by_lines_of_site<'v>(&self, via: Via<'v>) -> Via<'v> {
+        Via {
+            as_lines: via.as_lines && self.headers.is_empty(),
+            ..via
+        }
+    }
+
+    /// Step 4.
+    async fn finish(
+        &self,
+        parts: &Parts,
+        path: Option<&RelativePath<'_>>,
+        route: Option<&Route>,
+        answered: Result<Response<Body>, Refusal>,
+    ) -> Response<Body> {
         let mut response = match answered {
             Ok(response) => response,
-            Err(refusal) => Box::pin(self.refuse(parts, path.as_ref(), refusal)).await,
+            Err(refusal) => Box::pin(self.refuse(parts, path, refusal)).await,
         };
-        self.set_fields(&mut response, of_route);
+        self.set_fields(&mut response, route.map_or(&[], |route| &route.headers));
         if let Some(route) = route {
             response.extensions_mut().insert(route.label.clone());
         }
         response
+    }
+
+    /// The route to an upstream, if that is what the request meets; with the path as it is forwarded.
+    fn find_forwarding<'s, 'p>(
+        &'s self,
+        parts: &'p Parts,
+    ) -> Result<Option<(&'s Route, &'s Forward, RequestPath<'p>)>, Rejection> {
+        let path = RequestPath::parse(parts.uri.path(), self.dialect, true)
+            .map_err(Rejection::from_path)?;
+        let Some(route) = self.route(path.matched(), &parts.method) else {
+            return Ok(None);
+        };
+        let Handler::Upstream(forward) = &route.handler else {
+            return Ok(None);
+        };
+        if path.has_escaped_separator() && !forward.encoded_slashes() {
+            return Err(Rejection::from_path(PathRefusal::Separator));
+        }
+        Ok(Some((route, forward, path)))
     }
 
     /// The answer to what was not even looked at.
@@ -204,15 +290,16 @@ impl Site {
         }
     }
 
-    /// Step 3: the route whose pattern comes first in the order of precedence.
-    fn route(&self, path: &RelativePath<'_>) -> Option<&Route> {
-        if self.routes.is_empty() {
-            return None;
-        }
-        let path = path.rooted();
+    /// Step 3: the route whose pattern comes first in the order of precedence, of those that are for the method.
+    fn route(&self, path: &str, method: &Method) -> Option<&Route> {
+        // RFC 8441 §4: what it asks for is what GET with `Upgrade` asks for in HTTP/1.1.
+        let method = match *method {
+            Method::CONNECT => &Method::GET,
+            _ => method,
+        };
         self.routes
             .iter()
-            .find(|route| route.pattern.matches(&path))
+            .find(|route| route.pattern.matches(path) && route.methods.allow(method))
     }
 
     async fn answer_by(
@@ -226,7 +313,10 @@ impl Site {
             .and_then(|route| route.cache_control.as_ref())
             .or(self.cache_control.as_ref());
         let (files, path) = match route.map(|route| (route, &route.handler)) {
-            None | Some((_, Handler::Site)) => (self.files.as_ref(), path.clone()),
+            // Forwarding has a way of its own.
+            None | Some((_, Handler::Site | Handler::Upstream(_))) => {
+                (self.files.as_ref(), path.clone())
+            }
             Some((route, Handler::Files(files))) => (Some(files), route.path_for(path)),
             Some((route, Handler::Redirect(redirect))) => {
                 return redirect.answer(&route.pattern, parts);
@@ -240,7 +330,13 @@ impl Site {
                 },
             )) => {
                 let rule = if status.is_success() { rule } else { None };
-                return Ok(fixed(&parts.method, *status, body, media_type, rule));
+                return Ok(fixed::answer(
+                    &parts.method,
+                    *status,
+                    body,
+                    media_type,
+                    rule,
+                ));
             }
         };
         let Some(files) = files else {
@@ -289,83 +385,11 @@ impl Site {
     }
 }
 
-impl Route {
-    fn new(
-        config: &RouteConfig,
-        files: &dyn Fn(&static_files::settings::Settings) -> Arc<Files>,
-    ) -> Self {
-        let handler = match &config.action {
-            RouteAction::Site => Handler::Site,
-            RouteAction::Files(settings) => Handler::Files(files(settings)),
-            RouteAction::Redirect { to, status } => Handler::Redirect(Redirect::new(to, *status)),
-            RouteAction::Respond {
-                status,
-                body,
-                media_type,
-            } => Handler::Respond {
-                status: *status,
-                body: body.clone(),
-                media_type: media_type.clone(),
-            },
-        };
-        Self {
-            label: RouteLabel(config.pattern.to_string().into()),
-            pattern: config.pattern.clone(),
-            handler,
-            strip_prefix: config.strip_prefix,
-            cache_control: config.cache_control.clone(),
-            headers: config.headers.clone(),
-        }
-    }
-
-    fn path_for<'p>(&self, path: &'p RelativePath<'_>) -> RelativePath<'p> {
-        let prefix = match &self.pattern {
-            PathPattern::Prefix(prefix) if self.strip_prefix => prefix.trim_matches('/').len(),
-            _ => 0,
-        };
-        path.beneath(prefix)
-    }
-}
-
-fn fixed(
-    method: &Method,
-    status: StatusCode,
-    body: &Bytes,
-    media_type: &HeaderValue,
-    cache_control: Option<&HeaderValue>,
-) -> Response<Body> {
-    let sent = if *method == Method::HEAD {
-        Body::empty()
-    } else {
-        Body::memory(body.clone())
-    };
-    let mut response = Response::new(sent);
-    *response.status_mut() = status;
-    let fields = response.headers_mut();
-    fields.insert(
-        http::header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    fields.insert(
-        CACHE_CONTROL,
-        cache_control.cloned().unwrap_or_else(|| {
-            let failed = status.is_client_error() || status.is_server_error();
-            (if failed { &NO_STORE } else { &NO_CACHE }).clone()
-        }),
-    );
-    // RFC 9110 §8.6: neither of these has a body, nor a length.
-    if status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
-        fields.insert(CONTENT_TYPE, media_type.clone());
-        fields.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    }
-    response
-}
-
 /// What the CORS layer wraps.
 #[derive(Clone, Debug)]
 struct SiteService(Arc<Site>);
 
-impl tower_service::Service<Request<()>> for SiteService {
+impl tower_service::Service<Request<(RequestBody, Caller)>> for SiteService {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -374,11 +398,15 @@ impl tower_service::Service<Request<()>> for SiteService {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<()>) -> Self::Future {
+    fn call(&mut self, request: Request<(RequestBody, Caller)>) -> Self::Future {
         let site = Arc::clone(&self.0);
         Box::pin(async move {
-            let (parts, ()) = request.into_parts();
-            Ok(site.answer_routed(&parts, false).await)
+            let (parts, (mut body, caller)) = request.into_parts();
+            let via = Via {
+                caller: &caller,
+                as_lines: false,
+            };
+            Ok(site.answer_routed(&parts, &mut body, via).await)
         })
     }
 }

@@ -17,9 +17,12 @@ use super::peer::Peer;
 use crate::config::Config;
 use crate::http1::plain::PlainGet;
 use crate::http1::{self, Ready};
+use crate::proxy::caller::Caller;
+use crate::proxy::far_end::FarEnd;
+use crate::proxy::request_body::RequestBody;
 use crate::rejection::Rejection;
 use crate::routing::{self, Gate, Via};
-use crate::static_files::body::Body;
+use crate::static_files::body::{Body, Lines};
 
 /// How much of a body that nobody wants is read, and for how long, before HTTP/2 is answered.
 const DISCARDED: usize = 64 << 10;
@@ -46,27 +49,30 @@ impl App {
 pub(crate) trait Answer: Clone + Send + Sync + 'static {
     type Body: http_body::Body<Data = Bytes, Error: Into<axum::BoxError>> + Send + Unpin + 'static;
 
+    /// Whether it is a program's own router, which knows nothing of this crate's types.
+    const IS_ROUTER: bool;
+
     /// Whether it may want a request's body, or send interim answers.
-    const READS_BODIES: bool;
+    fn reads_bodies(&self) -> bool;
 
     /// An answer that is at hand for a plain request over this connection, without waiting for anything.
     fn ready(&self, _request: PlainGet<'_>, _peer: &Peer) -> Option<Ready> {
         None
     }
 
-    /// A request that came by our own HTTP/1.1; whether the client came by https.
+    /// A request that came by our own HTTP/1.1.
     fn answer_http1(
         &self,
         parts: Parts,
         body: http1::Incoming,
-        is_encrypted: bool,
+        caller: Caller,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// A request that came by hyper.
     fn answer(
         &self,
         request: Request<GuardedBody>,
-        is_encrypted: bool,
+        caller: Caller,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// The answer to what is no request (then there are no parts), or is one that will not be read to its end.
@@ -77,7 +83,12 @@ pub(crate) trait Answer: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// Fields of an answer to [`answer_http1`](Self::answer_http1) that stand as lines in its body.
-    fn take_lines(_body: &mut Self::Body) -> Option<Bytes> {
+    fn take_lines(_body: &mut Self::Body) -> Option<Lines> {
+        None
+    }
+
+    /// The other end of what the connection is to become, when the status is 101.
+    fn take_tunnel(_body: &mut Self::Body) -> Option<FarEnd> {
         None
     }
 }
@@ -86,7 +97,11 @@ pub(crate) trait Answer: Clone + Send + Sync + 'static {
 impl Answer for Arc<Arc<Gate>> {
     type Body = Body;
 
-    const READS_BODIES: bool = false;
+    const IS_ROUTER: bool = false;
+
+    fn reads_bodies(&self) -> bool {
+        self.forwards()
+    }
 
     fn ready(&self, request: PlainGet<'_>, _: &Peer) -> Option<Ready> {
         Gate::ready(self, request)
@@ -95,53 +110,68 @@ impl Answer for Arc<Arc<Gate>> {
     async fn answer_http1(
         &self,
         parts: Parts,
-        _: http1::Incoming,
-        is_encrypted: bool,
+        body: http1::Incoming,
+        caller: Caller,
     ) -> Response<Body> {
         let via = Via {
-            is_encrypted,
+            caller: &caller,
             as_lines: true,
         };
-        Gate::answer(self, &parts, via).await
+        let mut body = RequestBody::Http1(body);
+        Gate::answer(self, &parts, &mut body, via).await
     }
 
-    async fn answer(&self, request: Request<GuardedBody>, is_encrypted: bool) -> Response<Body> {
+    async fn answer(&self, request: Request<GuardedBody>, caller: Caller) -> Response<Body> {
         let (parts, body) = request.into_parts();
+        let mut body = if body.is_end_stream() {
+            RequestBody::Empty
+        } else {
+            RequestBody::Other(Box::new(body))
+        };
+        let via = Via {
+            caller: &caller,
+            as_lines: false,
+        };
+        let response = Gate::answer(self, &parts, &mut body, via).await;
         if !body.is_end_stream() {
             Box::pin(discard(body)).await;
         }
-        let via = Via {
-            is_encrypted,
-            as_lines: false,
-        };
-        Gate::answer(self, &parts, via).await
+        response
     }
 
     async fn refuse(&self, parts: Option<&Parts>, rejection: Rejection) -> Response<Body> {
         Gate::refuse(self, parts, rejection).await
     }
 
-    fn take_lines(body: &mut Body) -> Option<Bytes> {
+    fn take_lines(body: &mut Body) -> Option<Lines> {
         body.take_lines()
+    }
+
+    fn take_tunnel(body: &mut Body) -> Option<FarEnd> {
+        body.take_tunnel()
     }
 }
 
 impl Answer for axum::Router {
     type Body = axum::body::Body;
 
-    const READS_BODIES: bool = true;
+    const IS_ROUTER: bool = true;
+
+    fn reads_bodies(&self) -> bool {
+        true
+    }
 
     async fn answer_http1(
         &self,
         parts: Parts,
         body: http1::Incoming,
-        _: bool,
+        _: Caller,
     ) -> Response<Self::Body> {
         let body = axum::body::Body::new(body);
         call(self, Request::from_parts(parts, body)).await
     }
 
-    async fn answer(&self, request: Request<GuardedBody>, _: bool) -> Response<Self::Body> {
+    async fn answer(&self, request: Request<GuardedBody>, _: Caller) -> Response<Self::Body> {
         call(self, request.map(axum::body::Body::new)).await
     }
 
@@ -182,7 +212,7 @@ fn refuse(rejection: Rejection) -> Response<axum::body::Body> {
 
 /// A body that nobody wants is read all the same, within bounds: what is wrong with it may come last, and a client that is still sending
 /// may not look at an answer.
-async fn discard(mut body: GuardedBody) {
+async fn discard(mut body: RequestBody) {
     let all = async {
         let mut left = DISCARDED;
         while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await

@@ -8,10 +8,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderValue};
+use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 
@@ -29,6 +30,11 @@ use super::watched::Watched;
 use crate::config::Limits;
 use crate::http1::server as http1;
 use crate::observe::counted_body::CountedBody;
+use crate::proxy::tunnel;
+use crate::rejection::Rejection;
+
+/// A body whose end is noted; that of a tunnel is noted elsewhere.
+type Counted<A> = CountedBody<<A as Answer>::Body, Option<Serving>>;
 
 impl<A: Answer> Shared<A> {
     /// Has the header of the PROXY protocol read, then goes on as if the client itself had connected.
@@ -172,10 +178,15 @@ impl<A: Answer> Shared<A> {
         request: Request<Incoming>,
         peer: Peer,
         activity: &Arc<Activity>,
-    ) -> impl Future<Output = Result<Response<CountedBody<A::Body, Serving>>, Infallible>> + use<A>
-    {
+    ) -> impl Future<Output = Result<Response<Counted<A>>, Infallible>> + use<A> {
         let generation = self.generation();
         let (mut parts, body) = request.into_parts();
+        // A router finds it there itself.
+        let upgrade = if A::IS_ROUTER {
+            None
+        } else {
+            parts.extensions.remove::<OnUpgrade>()
+        };
         let mut serving = activity.begin(generation.begin_log(&parts, &peer));
         async move {
             let version = parts.version;
@@ -184,14 +195,14 @@ impl<A: Answer> Shared<A> {
                 generation.app.refuse(Some(&parts), rejection).await
             } else {
                 let (body, guard) = GuardedBody::new(body, &generation.limits);
-                let is_encrypted = generation.introduce(&mut parts, &peer);
+                let caller = generation.introduce(&mut parts, &peer);
                 let request = Request::from_parts(parts, body);
-                let response = generation.app.answer(request, is_encrypted).await;
+                let response = generation.app.answer(request, caller).await;
+                // Who wants no body has an answer that does not depend on it.
+                let depends = A::IS_ROUTER
+                    || response.extensions().get() == Some(&Rejection::BODY_INCOMPLETE);
                 match guard.trouble() {
-                    // Who wants no body has an answer that does not depend on it.
-                    Some(rejection) if A::READS_BODIES => {
-                        generation.app.refuse(None, rejection).await
-                    }
+                    Some(rejection) if depends => generation.app.refuse(None, rejection).await,
                     _ => response,
                 }
             };
@@ -202,8 +213,21 @@ impl<A: Answer> Shared<A> {
                     .insert(CONNECTION, HeaderValue::from_static("close"));
             }
             serving.answered(&response);
+            if let Some(far_end) = A::take_tunnel(response.body_mut()) {
+                if version == Version::HTTP_2 {
+                    // RFC 8441 §5: there is nothing to switch, and no key to prove.
+                    *response.status_mut() = StatusCode::OK;
+                    response.headers_mut().remove(UPGRADE);
+                    response.headers_mut().remove(SEC_WEBSOCKET_ACCEPT);
+                }
+                tunnel::detach_counted(upgrade, far_end, move |sent| {
+                    serving.sent(sent);
+                    serving.finish();
+                });
+                return Ok(response.map(|body| CountedBody::new(body, None)));
+            }
             serving.wait_for_client();
-            Ok(response.map(|body| CountedBody::new(body, serving)))
+            Ok(response.map(|body| CountedBody::new(body, Some(serving))))
         }
     }
 }
@@ -244,7 +268,8 @@ async fn drive<C: Future>(
     .await;
 }
 
-pub(super) fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
+/// With `tunnels`, streams of HTTP/2 can become other protocols' (RFC 8441).
+pub(super) fn protocol(limits: &Limits, tunnels: bool) -> auto::Builder<TokioExecutor> {
     let mut protocol = auto::Builder::new(TokioExecutor::new());
     protocol
         .http1()
@@ -265,5 +290,8 @@ pub(super) fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .max_local_error_reset_streams(64)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20));
+    if tunnels {
+        protocol.http2().enable_connect_protocol();
+    }
     protocol
 }

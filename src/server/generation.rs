@@ -17,6 +17,7 @@ use crate::header::forwarded::TrustedProxies;
 use crate::http1::head::HeadLimits;
 use crate::observe::AccessRecorder;
 use crate::observe::access_log::Exchange;
+use crate::proxy::caller::Caller;
 
 /// A reload puts another in its place; requests that have begun keep theirs.
 #[derive(Debug)]
@@ -45,7 +46,8 @@ impl<A: Answer> Generation<A> {
         log: Option<AccessRecorder>,
         trusted_proxies: TrustedProxies,
     ) -> Arc<Self> {
-        let protocol = connection::protocol(&limits);
+        let tunnels = !A::IS_ROUTER && app.reads_bodies();
+        let protocol = connection::protocol(&limits, tunnels);
         Arc::new(Self {
             app,
             limits,
@@ -77,10 +79,10 @@ impl<A: Answer> Generation<A> {
         })
     }
 
-    /// Whether the client came by https. A program's own router is told of it, and who asks, by extensions of the request.
-    pub(crate) fn introduce(&self, request: &mut Parts, peer: &Peer) -> bool {
+    /// Who asks. A program's own router is told by extensions of the request.
+    pub(crate) fn introduce(&self, request: &mut Parts, peer: &Peer) -> Caller {
         let client = peer::client(peer, &request.headers, &self.trusted_proxies);
-        if A::READS_BODIES {
+        if A::IS_ROUTER {
             if let Some(address) = client.address {
                 request.extensions.insert(ConnectInfo(address));
             }
@@ -89,7 +91,12 @@ impl<A: Answer> Generation<A> {
             }
             request.extensions.insert(ConnectionInfo::new(peer, client));
         }
-        peer::is_encrypted(peer, client)
+        Caller {
+            peer: peer.address,
+            client: client.address,
+            is_peer_trusted: !peer.is_unknown && self.trusted_proxies.trusts(peer.address),
+            is_encrypted: peer::is_encrypted(peer, client),
+        }
     }
 
     pub(crate) fn begin_unreadable_log(&self, peer: &Peer) -> Option<Exchange> {

@@ -54,7 +54,7 @@ impl Sandbox {
     /// those of unix sockets for sockets.
     pub fn new(config: &Config) -> Self {
         let folder = |path: &Path| path.parent().map(Path::to_owned);
-        let mut readable: Vec<PathBuf> = config.docroots().iter().map(Into::into).collect();
+        let mut readable: Vec<PathBuf> = config.folders().iter().map(Into::into).collect();
         readable.extend(ACCOUNTS.map(PathBuf::from));
         // Renewal puts other files there. A link to one leads to a folder of its own.
         for file in config.tls_files() {
@@ -118,15 +118,15 @@ impl Sandbox {
     /// widens none: what is outside needs a new process.
     ///
     /// # Errors
-    /// The first docroot that cannot be opened.
+    /// The first folder that cannot be opened.
     pub fn admits(config: &Config) -> Result<(), ServeError> {
         if !IS_UP.load(Ordering::Relaxed) {
             return Ok(());
         }
-        for docroot in config.docroots() {
+        for docroot in config.folders() {
             File::open(docroot).map_err(|source| ServeError::Sandbox {
                 step: format!(
-                    "the docroot {} is outside of the one that was set up at the start, which cannot be widened: restart the server",
+                    "the folder {} is outside of the one that was set up at the start, which cannot be widened: restart the server",
                     docroot.display()
                 ),
                 source: Some(source),

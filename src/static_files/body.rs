@@ -5,6 +5,7 @@
 //! no more memory than one chunk.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use http_body::{Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use super::docroot::OpenFile;
+use crate::proxy::far_end::FarEnd;
 use buffer::Buffer;
 
 mod buffer;
@@ -25,20 +27,50 @@ mod read_now;
 #[path = "body/read_now_portable.rs"]
 mod read_now;
 
-/// The body of every response that this crate makes. Its length is known before its first byte.
+/// The body of every response that this crate makes. Of a file, its length is known before its first byte.
 #[derive(Debug, Default)]
 pub struct Body {
     source: Source,
     /// Field lines that go before it as they are, instead of a map that would have to be copied and written out.
-    lines: Option<Bytes>,
+    lines: Option<Lines>,
 }
 
-#[derive(Debug, Default)]
+/// Field lines as they are sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Lines {
+    pub(crate) bytes: Bytes,
+    /// Whether the length of the body, and the date, are among them.
+    pub(crate) has_length: bool,
+    pub(crate) has_date: bool,
+}
+
+#[derive(Default)]
 enum Source {
     #[default]
     Empty,
     Memory(Bytes),
     Parts(Box<Parts>),
+    /// What comes from elsewhere, as it comes.
+    Stream(Pin<Box<dyn Stream>>),
+    /// None: the connection goes on as one between its two ends.
+    Tunnel(Box<FarEnd>),
+}
+
+/// A body of another kind.
+pub(crate) trait Stream: http_body::Body<Data = Bytes, Error = io::Error> + Send {}
+
+impl<B: http_body::Body<Data = Bytes, Error = io::Error> + Send> Stream for B {}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "Empty",
+            Self::Memory(_) => "Memory",
+            Self::Parts(_) => "Parts",
+            Self::Stream(_) => "Stream",
+            Self::Tunnel(_) => "Tunnel",
+        })
+    }
 }
 
 /// One piece of a body.
@@ -81,7 +113,15 @@ impl Body {
         })))
     }
 
-    pub(crate) fn with_lines(self, lines: Bytes) -> Self {
+    pub(crate) fn stream(stream: impl Stream + 'static) -> Self {
+        Self::from(Source::Stream(Box::pin(stream)))
+    }
+
+    pub(crate) fn tunnel(far_end: FarEnd) -> Self {
+        Self::from(Source::Tunnel(Box::new(far_end)))
+    }
+
+    pub(crate) fn with_lines(self, lines: Lines) -> Self {
         Self {
             lines: Some(lines),
             ..self
@@ -89,15 +129,28 @@ impl Body {
     }
 
     /// The field lines, for whoever writes the head.
-    pub(crate) fn take_lines(&mut self) -> Option<Bytes> {
+    pub(crate) fn take_lines(&mut self) -> Option<Lines> {
         self.lines.take()
     }
 
-    fn length(&self) -> u64 {
+    /// The other end of what the connection is to become.
+    pub(crate) fn take_tunnel(&mut self) -> Option<FarEnd> {
+        match std::mem::take(&mut self.source) {
+            Source::Tunnel(far_end) => Some(*far_end),
+            other => {
+                self.source = other;
+                None
+            }
+        }
+    }
+
+    /// `None`: it is told by the end.
+    fn length(&self) -> Option<u64> {
         match &self.source {
-            Source::Empty => 0,
-            Source::Memory(bytes) => bytes.len() as u64,
-            Source::Parts(parts) => parts.left,
+            Source::Empty | Source::Tunnel(_) => Some(0),
+            Source::Memory(bytes) => Some(bytes.len() as u64),
+            Source::Parts(parts) => Some(parts.left),
+            Source::Stream(stream) => stream.size_hint().exact(),
         }
     }
 }
@@ -120,7 +173,8 @@ impl http_body::Body for Body {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let bytes = match &mut self.source {
-            Source::Empty => return Poll::Ready(None),
+            Source::Empty | Source::Tunnel(_) => return Poll::Ready(None),
+            Source::Stream(stream) => return stream.as_mut().poll_frame(context),
             Source::Memory(bytes) => Ok(std::mem::take(bytes)),
             Source::Parts(parts) if parts.left == 0 => return Poll::Ready(None),
             Source::Parts(parts) => ready!(parts.poll_next(context)),
@@ -132,11 +186,15 @@ impl http_body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.length() == 0
+        match &self.source {
+            Source::Stream(stream) => stream.is_end_stream(),
+            _ => self.length() == Some(0),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.length())
+        self.length()
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 

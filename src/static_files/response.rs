@@ -7,7 +7,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
-use super::body::{Body, Part as BodyPart};
+use super::body::{Body, Lines, Part as BodyPart};
 use super::listing;
 use super::outcome::{self, Outcome, Part, Refusal, Selected};
 use super::representation::{Content, Ready, ReadyMade, Representation};
@@ -154,7 +154,11 @@ fn from_ready(
     let cache_control = cache_control(selected, policy);
     let is_same = cache_control == ready.cache_control;
     if is_same && policy.as_lines {
-        return Response::new(body.with_lines(ready.lines.clone()));
+        return Response::new(body.with_lines(Lines {
+            bytes: ready.lines.clone(),
+            has_length: true,
+            has_date: false,
+        }));
     }
     let mut response = Response::new(body);
     *response.headers_mut() = ready.fields.clone();

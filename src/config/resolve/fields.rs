@@ -47,12 +47,20 @@ impl Judge<'_> {
         self.fields(written)
     }
 
-    /// Names and values, in the order of the file.
+    /// Fields of responses, in the order of the file.
     pub(super) fn fields(&mut self, written: &Entries) -> Vec<(HeaderName, HeaderValue)> {
+        self.named_fields(written, Self::field_name)
+    }
+
+    /// Fields whose names `judge` reads.
+    pub(super) fn named_fields(
+        &mut self,
+        written: &Entries,
+        judge: fn(&mut Self, &Text) -> Option<HeaderName>,
+    ) -> Vec<(HeaderName, HeaderValue)> {
         let mut fields: Vec<(HeaderName, HeaderValue)> = Vec::new();
         for (name_text, value_text) in &written.0 {
-            let (Some(name), Some(value)) =
-                (self.field_name(name_text), self.field_value(value_text))
+            let (Some(name), Some(value)) = (judge(self, name_text), self.field_value(value_text))
             else {
                 continue;
             };
@@ -67,16 +75,18 @@ impl Judge<'_> {
         fields
     }
 
+    pub(super) fn any_field_name(&mut self, written: &Text) -> Option<HeaderName> {
+        let text = written.get_ref();
+        let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| {
+            Problem::new(format!("{} is not a field name", quoted(text)))
+                .help("a name is letters, digits and `-`, such as `X-Frame-Options`")
+        });
+        self.located(written, name)
+    }
+
     fn field_name(&mut self, written: &Text) -> Option<HeaderName> {
         let text = written.get_ref();
-        let Ok(name) = HeaderName::from_bytes(text.as_bytes()) else {
-            let problem = Problem::new(format!("{} is not a field name", quoted(text)));
-            self.wrong(
-                written,
-                problem.help("a name is letters, digits and `-`, such as `X-Frame-Options`"),
-            );
-            return None;
-        };
+        let name = self.any_field_name(written)?;
         if name == CACHE_CONTROL {
             let problem =
                 Problem::new("`Cache-Control` has a key of its own, which leaves errors alone");

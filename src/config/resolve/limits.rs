@@ -1,5 +1,7 @@
 //! What a client may take.
 
+use std::ops::RangeInclusive;
+
 use super::Judge;
 use crate::config::{
     Limits, OddNames,
@@ -43,7 +45,7 @@ impl Judge<'_> {
         limits.header_size = written
             .header_size
             .as_ref()
-            .and_then(|size| self.header_size(size))
+            .and_then(|size| self.header_size(size, LEAST_HEADER_SIZE..=MOST_HEADER_SIZE))
             .unwrap_or(default.header_size);
         limits.odd_names = (written.odd_names.as_ref())
             .and_then(|word| self.odd_names(word))
@@ -85,13 +87,22 @@ impl Judge<'_> {
         }
     }
 
-    fn header_size(&mut self, written: &Size) -> Option<usize> {
+    /// `bounds` are in whole KiB and MiB.
+    pub(super) fn header_size(
+        &mut self,
+        written: &Size,
+        bounds: RangeInclusive<u64>,
+    ) -> Option<usize> {
         let size = self.size(Some(written))?;
-        if !(LEAST_HEADER_SIZE..=MOST_HEADER_SIZE).contains(&size) {
+        if !bounds.contains(&size) {
+            let help = format!(
+                "write a size from `\"{}KiB\"` to `\"{}MiB\"`",
+                bounds.start() >> 10,
+                bounds.end() >> 20
+            );
             self.wrong(
                 written,
-                Problem::new("`header_size` is out of bounds")
-                    .help("write a size from `\"8KiB\"` to `\"1MiB\"`"),
+                Problem::new("`header_size` is out of bounds").help(help),
             );
         }
         usize::try_from(size).ok()

@@ -2,24 +2,32 @@
 //!
 //! Every value is judged, and every problem collected, before one of them ends the work: a person mends a file in one go.
 
+mod balance;
 mod fields;
+mod health;
 mod limits;
+mod methods;
 mod process;
+mod proxy;
 mod redirect;
 mod route;
+mod server;
 mod site;
 mod sockets;
 mod tls;
+mod upstream;
+mod upstream_tls;
 
 use std::{
     num::NonZeroUsize,
-    ops::Range,
+    ops::{Range, RangeInclusive},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use toml::Spanned;
 
+use self::upstream::Upstreams;
 use super::{
     AccessLog, CacheConfig, Config, Listen, ListenAddress, LogConfig,
     error::{Problem, nearest},
@@ -47,6 +55,7 @@ pub(super) fn resolve(
         base,
         problems: Vec::new(),
         tls_port: None,
+        upstreams: Upstreams::default(),
     };
     let trusted_proxies = judge.trusted_proxies(&file);
     let tls = judge.tls(&file);
@@ -60,6 +69,7 @@ pub(super) fn resolve(
         .or((!trusted_proxies.networks.is_empty()).then_some(HTTPS));
     let identity = judge.identity(file.user.as_ref(), file.group.as_ref());
     let sandbox = judge.sandbox(file.sandbox.as_ref(), &file.site);
+    judge.upstreams(&file.resolvers, &file.upstream);
     let sites = judge.sites(file.site);
     if judge.problems.is_empty() {
         Ok(Config {
@@ -84,6 +94,8 @@ struct Judge<'a> {
     problems: Vec<Problem>,
     /// Of the first listener with TLS; without one, of the trusted proxies, which may speak it.
     tls_port: Option<u16>,
+    /// Known once they were judged, before the sites.
+    upstreams: Upstreams,
 }
 
 impl Judge<'_> {
@@ -100,9 +112,7 @@ impl Judge<'_> {
                 continue;
             };
             let address = match address {
-                ListenAddress::Unix(path) if !is_abstract(&path) => {
-                    ListenAddress::Unix(self.base.join(path))
-                }
+                ListenAddress::Unix(path) => ListenAddress::Unix(self.socket_path(&path)),
                 other => other,
             };
             // Two listeners on port 0 are two free ports.
@@ -166,12 +176,7 @@ impl Judge<'_> {
         }
     }
 
-    fn number(
-        &mut self,
-        written: &Number,
-        key: &str,
-        range: std::ops::RangeInclusive<i64>,
-    ) -> Option<usize> {
+    fn number(&mut self, written: &Number, key: &str, range: RangeInclusive<i64>) -> Option<usize> {
         if !range.contains(written.get_ref()) {
             let help = format!("write a number from {} to {}", range.start(), range.end());
             self.wrong(
@@ -183,6 +188,12 @@ impl Judge<'_> {
         usize::try_from(*written.get_ref()).ok()
     }
 
+    /// A small number.
+    fn count(&mut self, written: &Number, key: &str, range: RangeInclusive<i64>) -> Option<u32> {
+        let number = self.number(written, key, range)?;
+        u32::try_from(number).ok()
+    }
+
     fn size(&mut self, written: Option<&Size>) -> Option<u64> {
         written.and_then(|written| self.located(written, quantity::size(written.get_ref())))
     }
@@ -192,15 +203,44 @@ impl Judge<'_> {
     }
 
     fn positive_time(&mut self, written: Option<&Time>) -> Option<Duration> {
+        self.time_above_zero(written, "no request could ever be answered")
+    }
+
+    /// `why` zero cannot be meant.
+    fn time_above_zero(&mut self, written: Option<&Time>, why: &str) -> Option<Duration> {
         let time = self.time(written)?;
         if time.is_zero() {
             self.wrong(
                 written?,
-                Problem::new("this time cannot be zero: no request could ever be answered")
+                Problem::new(format!("this time cannot be zero: {why}"))
                     .help("write a longer time, such as `\"10s\"`"),
             );
         }
         Some(time)
+    }
+
+    /// Keys that mean nothing without another; those that are there.
+    fn orphans_of_another<'k>(
+        &mut self,
+        keys: impl IntoIterator<Item = (&'k str, Option<Range<usize>>)>,
+        why: &str,
+        help: &str,
+    ) {
+        for (key, place) in keys {
+            if let Some(place) = place {
+                let problem = Problem::new(format!("`{key}` {why}")).help(help);
+                self.problems.push(problem.at(place));
+            }
+        }
+    }
+
+    /// The path of a Unix socket, unless it is the name of an abstract one.
+    fn socket_path(&self, path: &Path) -> PathBuf {
+        if is_abstract(path) {
+            path.to_owned()
+        } else {
+            self.base.join(path)
+        }
     }
 
     /// The path as an absolute one, relative to the configuration file's folder.
@@ -210,8 +250,13 @@ impl Judge<'_> {
 
     /// A docroot: it must exist and be a folder, links followed.
     fn docroot(&mut self, written: &Text) -> Option<PathBuf> {
+        self.folder(written, "docroot")
+    }
+
+    /// The same, under another name.
+    fn folder(&mut self, written: &Text, what: &str) -> Option<PathBuf> {
         let path = self.absolute(written.get_ref());
-        match judge_docroot(&path) {
+        match judge_folder(&path, what) {
             Ok(()) => Some(path),
             Err(problem) => {
                 self.wrong(written, problem);
@@ -227,6 +272,11 @@ impl Judge<'_> {
     fn wrong<W>(&mut self, written: &Spanned<W>, problem: Problem) {
         self.problems.push(problem.at(written.span()));
     }
+}
+
+/// Where a value is, if it is there.
+fn span<W>(written: Option<&Spanned<W>>) -> Option<Range<usize>> {
+    written.map(Spanned::span)
 }
 
 fn speaks_tls(listen: &Spanned<file::Listen>) -> bool {
@@ -253,23 +303,23 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
 }
 
 /// Whether `path` is a folder; if not, what is there instead.
-pub(super) fn judge_docroot(path: &Path) -> Result<(), Problem> {
+fn judge_folder(path: &Path, what: &str) -> Result<(), Problem> {
     let shown = path.display();
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => Ok(()),
         Ok(_) => Err(
-            Problem::new(format!("the docroot `{shown}` is not a folder"))
+            Problem::new(format!("the {what} `{shown}` is not a folder"))
                 .help("name the folder that holds the files"),
         ),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let problem = Problem::new(format!("the docroot `{shown}` does not exist"));
+            let problem = Problem::new(format!("the {what} `{shown}` does not exist"));
             Err(match neighbour(path) {
                 Some(name) => problem.help(format!("did you mean `{name}`?")),
                 None => problem.help("create the folder, or name another"),
             })
         }
         Err(error) => Err(
-            Problem::new(format!("the docroot `{shown}` cannot be opened: {error}"))
+            Problem::new(format!("the {what} `{shown}` cannot be opened: {error}"))
                 .help("see to its permissions, or name another folder"),
         ),
     }

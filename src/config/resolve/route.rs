@@ -8,9 +8,9 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 
-use super::{Judge, redirect};
+use super::{Judge, methods, redirect};
 use crate::{
     config::{
         RouteAction, RouteConfig,
@@ -32,14 +32,16 @@ impl Judge<'_> {
         let mut seen = Vec::new();
         let mut routes: Vec<(RouteConfig, &Route)> = Vec::new();
         for route in written {
-            let pattern = self.pattern(&route.path, &mut seen);
-            let action = self.action(route, settings, site_has_files);
+            let methods = self.methods(route.methods.as_ref());
+            let pattern = self.pattern(&route.path, &methods, &mut seen);
+            let action = self.action(route, pattern.as_ref(), settings, site_has_files);
             let cache_control = self.cache_control(route.cache_control.as_ref());
             let headers = self.fields(&route.headers);
             if let (Some(pattern), Some(action)) = (pattern, action) {
                 let strip_prefix = self.strip_prefix(route, &pattern);
                 let resolved = RouteConfig {
                     pattern,
+                    methods,
                     action,
                     strip_prefix,
                     cache_control,
@@ -55,37 +57,50 @@ impl Judge<'_> {
     fn pattern(
         &mut self,
         written: &Text,
-        seen: &mut Vec<(PathPattern, Range<usize>)>,
+        methods: &[Method],
+        seen: &mut Vec<(PathPattern, Vec<Method>, Range<usize>)>,
     ) -> Option<PathPattern> {
         let text = written.get_ref();
         let parsed = text.parse::<PathPattern>().map_err(|error| {
             Problem::new(format!("{} is not a path pattern: {error}", quoted(text)))
         });
         let pattern = self.located(written, parsed)?;
-        if let Some((_, first)) = seen.iter().find(|(other, _)| *other == pattern) {
+        let same = seen
+            .iter()
+            .find(|(other, of_other, _)| *other == pattern && methods::overlap(of_other, methods));
+        if let Some((_, of_other, first)) = same {
+            let help = if of_other.is_empty() && methods.is_empty() {
+                "join the two, or make one of them more exact"
+            } else {
+                "join the two, or give both `methods`, none of which is in the other; `HEAD` goes with `GET`"
+            };
             let problem = Problem::new(format!("the path `{text}` has a route already"))
                 .first(first.clone())
-                .help("join the two, or make one of them more exact");
+                .help(help);
             self.wrong(written, problem);
         }
-        seen.push((pattern.clone(), written.span()));
+        seen.push((pattern.clone(), methods.to_vec(), written.span()));
         Some(pattern)
     }
 
     fn action(
         &mut self,
         route: &Route,
+        pattern: Option<&PathPattern>,
         settings: &Settings,
         site_has_files: bool,
     ) -> Option<RouteAction> {
         let given = [
+            ("upstream", &route.upstream),
             ("docroot", &route.docroot),
             ("redirect", &route.redirect),
             ("respond", &route.respond),
         ];
         let mut given = given
             .into_iter()
-            .filter_map(|(key, value)| Some((key, value.as_ref()?)));
+            .filter_map(|(key, value)| Some((key, value.as_ref()?)))
+            // Files come first, and then the upstream: that is one thing.
+            .filter(|(key, _)| *key != "docroot" || route.upstream.is_none());
         let (first, second) = (given.next(), given.next());
         if let (Some((one, _)), Some((other, value))) = (first, second) {
             let problem = Problem::new(format!(
@@ -99,6 +114,11 @@ impl Judge<'_> {
         }
         self.orphans_of_action(route);
         match first {
+            Some(("upstream", name)) => {
+                let upstream = self.named_upstream(name);
+                let proxy = self.proxy(route, pattern, settings, upstream);
+                Some(RouteAction::Upstream(Box::new(proxy)))
+            }
             Some(("docroot", docroot)) => Some(RouteAction::Files(Settings {
                 docroot: self.docroot(docroot)?,
                 fallback: None,
@@ -116,7 +136,7 @@ impl Judge<'_> {
                 let problem = Problem::new(
                     "this route has nothing to serve: neither it nor its site has a docroot",
                 );
-                self.wrong(&route.path, problem.help("add `docroot`, `redirect` or `respond` to the route, or `docroot` to the site"));
+                self.wrong(&route.path, problem.help("add `docroot`, `upstream`, `redirect` or `respond` to the route, or `docroot` to the site"));
                 None
             }
         }
@@ -124,6 +144,22 @@ impl Judge<'_> {
 
     /// Keys that mean nothing without another key.
     fn orphans_of_action(&mut self, route: &Route) {
+        if route.upstream.is_none() {
+            self.orphans_of_upstream(route);
+        }
+        let has_files = route.docroot.is_some() || route.accel_root.is_some();
+        if let Some(cache_control) = route.cache_control.as_ref()
+            && route.upstream.is_some()
+            && !has_files
+        {
+            let problem = Problem::new(
+                "`cache_control` is for files, and this route has none: the application says it of its answers",
+            );
+            self.wrong(
+                cache_control,
+                problem.help("remove it, or add `docroot` or `accel_root`"),
+            );
+        }
         let answers = route.redirect.is_some() || route.respond.is_some();
         if let Some(status) = route.status.as_ref().filter(|_| !answers) {
             let problem = Problem::new(
@@ -148,7 +184,7 @@ impl Judge<'_> {
         let is_answered = route.redirect.is_some() || route.respond.is_some();
         if is_answered || !matches!(pattern, PathPattern::Prefix(_)) {
             let problem = Problem::new(
-                "`strip_prefix` goes with files beneath a prefix, and this route has none",
+                "`strip_prefix` goes with files or an upstream beneath a prefix, and this route has none",
             );
             self.wrong(
                 &route.path,
@@ -222,6 +258,12 @@ impl Judge<'_> {
             let Some(target) = &written.redirect else {
                 continue;
             };
+            // They come back with GET, unless they are to keep their method.
+            let keeps = (written.status.as_ref())
+                .is_some_and(|status| matches!(status.get_ref(), 307 | 308));
+            if !keeps && !methods::overlap(&resolved.methods, &[Method::GET]) {
+                continue;
+            }
             let own = &resolved.pattern;
             let Some(path) = redirect::sample(target.get_ref(), own) else {
                 continue;

@@ -11,6 +11,7 @@ use crate::{
         SiteConfig,
         error::{NOWHERE, Problem, quoted},
         file::{Site, Text},
+        upstream::Dialect,
     },
     routing::HostPattern,
     static_files::{DEFAULT_LISTING_LIMIT, Settings, SymlinkPolicy},
@@ -107,6 +108,9 @@ impl Judge<'_> {
                 .iter()
                 .filter_map(|host| self.host(host))
                 .collect(),
+            dialect: self
+                .word(site.dialect.as_ref(), "dialect of paths", &Dialect::NAMES)
+                .unwrap_or_default(),
             routes: self.routes(&site.route, &settings, files.is_some()),
             cache_control: self.cache_control(site.cache_control.as_ref()),
             headers: self.site_fields(&site.headers),

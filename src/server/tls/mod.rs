@@ -13,11 +13,13 @@ mod table;
 mod watch;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{KeyLogFile, RootCertStore, ServerConfig};
 use tokio::sync::Semaphore;
 
@@ -26,7 +28,7 @@ pub(crate) use self::certificate::CertificateError;
 pub use self::session::{ClientCertificate, TlsSession};
 use self::table::{Resolver, Table};
 use self::watch::Watch;
-use crate::config::{ClientAuth, TlsSettings, TlsVersion, UnknownNames};
+use crate::config::{CertificateSource, ClientAuth, TlsSettings, TlsVersion, UnknownNames};
 
 /// How TLS is spoken, with certificates at hand: one for a configuration, shared by its listeners and all workers. Cheap to clone.
 #[derive(Clone)]
@@ -166,31 +168,48 @@ fn client_verifier(
     let (Some(file), true) = (&settings.client_ca, settings.client_auth != ClientAuth::Off) else {
         return Ok(None);
     };
-    let shown = file.display();
-    let pem = certificate::read(file).map_err(|(what, help)| TlsError::ClientCa(what, help))?;
-    let authorities = certificate::certificates(&pem).ok_or_else(|| {
-        TlsError::ClientCa(
-            format!("there is no certificate in `{shown}`"),
-            "it must be PEM, with lines that say `-----BEGIN CERTIFICATE-----`".to_owned(),
-        )
-    })?;
-    let unusable = |error: &dyn fmt::Display| {
-        TlsError::ClientCa(
-            format!("a certificate in `{shown}` cannot be used to verify clients: {error}"),
-            "name the certificates of the authorities that issue those of the clients".to_owned(),
-        )
-    };
-    let mut roots = RootCertStore::empty();
-    for authority in authorities {
-        roots.add(authority).map_err(|error| unusable(&error))?;
-    }
+    let wrong = |(what, help)| TlsError::ClientCa(what, help);
+    let roots = authorities(file, "clients").map_err(wrong)?;
     let builder =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
     let builder = match settings.client_auth {
         ClientAuth::Optional => builder.allow_unauthenticated(),
         ClientAuth::Off | ClientAuth::Required => builder,
     };
-    builder.build().map(Some).map_err(|error| unusable(&error))
+    let built = builder.build().map(Some);
+    built.map_err(|error| wrong(unusable(file, "clients", &error)))
+}
+
+/// The authorities in a file, by whose word `peers` are known; or what is wrong, and what to do.
+pub(crate) fn authorities(file: &Path, peers: &str) -> Result<RootCertStore, (String, String)> {
+    let pem = certificate::read(file)?;
+    let authorities = certificate::certificates(&pem).ok_or_else(|| {
+        (
+            format!("there is no certificate in `{}`", file.display()),
+            "it must be PEM, with lines that say `-----BEGIN CERTIFICATE-----`".to_owned(),
+        )
+    })?;
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        let added = roots.add(authority);
+        added.map_err(|error| unusable(file, peers, &error))?;
+    }
+    Ok(roots)
+}
+
+fn unusable(file: &Path, peers: &str, error: &dyn fmt::Display) -> (String, String) {
+    let shown = file.display();
+    (
+        format!("a certificate in `{shown}` cannot be used to verify {peers}: {error}"),
+        format!("name the certificates of the authorities that issue those of the {peers}"),
+    )
+}
+
+/// A certificate with its key, to be shown to a server that asks for one.
+pub(crate) fn certified_key(
+    source: &CertificateSource,
+) -> Result<Arc<CertifiedKey>, CertificateError> {
+    Certificate::load(source, &aws_lc_rs::default_provider()).map(|certificate| certificate.key)
 }
 
 impl PartialEq for Tls {

@@ -1,0 +1,205 @@
+//! Getting an answer from some server of an upstream.
+//!
+//! 1. A server is picked, one that was not tried before.
+//! 2. The request is sent to it; an answer, whatever its status, is the end of it.
+//! 3. After a failure, another is tried if that is safe: nobody can have acted on the request, or acting on it twice is as once. And only
+//!    as long as such tries are few among the requests: when all fail, more of them help nobody.
+
+use std::sync::Arc;
+
+use http::Method;
+
+use super::answer;
+use super::transport::{Answer, Failure, FailureKind, Outgoing, Stage};
+use super::upstream::{Asked, Lease, Unavailable, Upstream};
+use crate::config::upstream::HostPolicy;
+
+/// Servers that one request is sent to at most.
+const MOST_ATTEMPTS: usize = 4;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// Nobody was asked.
+    Unavailable(Unavailable),
+    /// The last one who was asked.
+    Failure(Failure),
+}
+
+/// Steps 1 to 3. The authority of a request may depend on the server.
+pub(super) async fn attempt(
+    upstream: &Arc<Upstream>,
+    asked: &Asked<'_>,
+    outgoing: &mut Outgoing<'_>,
+    (host, asked_host): (&HostPolicy, &[u8]),
+) -> Result<(Answer, Lease), Failed> {
+    upstream.begin();
+    let mut tried = Vec::new();
+    let mut last = None;
+    let mut attempts = 0;
+    loop {
+        let lease = match upstream.pick(asked, &tried).await {
+            Ok(lease) => lease,
+            Err(unavailable) => {
+                return Err(last.map_or(Failed::Unavailable(unavailable), Failed::Failure));
+            }
+        };
+        attempts += 1;
+        let sent = {
+            let mut outgoing = to(outgoing, answer::authority(host, asked_host, &lease));
+            upstream
+                .transport()
+                .send(lease.target(), &mut outgoing)
+                .await
+        };
+        let failure = match sent {
+            Ok(answer) => {
+                lease.succeeded();
+                return Ok((answer, lease));
+            }
+            Err(failure) => failure,
+        };
+        tell(upstream, &lease, outgoing, &failure);
+        let may_go_on = upstream.config().retries
+            && attempts < MOST_ATTEMPTS
+            && may_repeat(outgoing, &failure, attempts)
+            && upstream.may_retry();
+        if !may_go_on {
+            return Err(Failed::Failure(failure));
+        }
+        // That a connection had been closed while it waited says nothing of its server.
+        if !(failure.is_reused && failure.kind == FailureKind::Closed) {
+            tried.push(lease.key());
+        }
+        last = Some(failure);
+    }
+}
+
+/// The same request, for one server.
+fn to<'r>(request: &'r mut Outgoing<'_>, authority: &'r [u8]) -> Outgoing<'r> {
+    Outgoing {
+        method: request.method,
+        path: request.path,
+        authority,
+        is_https: request.is_https,
+        fields: request.fields,
+        body: request.body,
+        has_body: request.has_body,
+        expects_continue: request.expects_continue,
+        takes_trailers: request.takes_trailers,
+        upgrade: request.upgrade,
+        interim: request.interim,
+    }
+}
+
+/// Notes whose fault it was.
+fn tell(upstream: &Upstream, lease: &Lease, outgoing: &Outgoing<'_>, failure: &Failure) {
+    let is_servers = !matches!(
+        failure.kind,
+        FailureKind::ClientBody | FailureKind::Unsupported
+    );
+    if !is_servers || (failure.is_reused && failure.kind == FailureKind::Closed) {
+        return;
+    }
+    lease.failed(failure.kind, &failure.error);
+    tracing::warn!(
+        upstream = &*upstream.config().name,
+        server = lease.name(),
+        method = %outgoing.method,
+        path = outgoing.path,
+        error = %failure.error,
+        "{}",
+        what(failure.kind)
+    );
+}
+
+/// What happened, for the log.
+fn what(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Refused => "no connection to the server",
+        FailureKind::ConnectTimeout => "no connection to the server in time",
+        FailureKind::Tls => "no trusted connection to the server",
+        FailureKind::Closed => "the server closed the connection without an answer",
+        FailureKind::TimedOut => "the server did not answer in time",
+        FailureKind::Malformed => "the server's answer is malformed",
+        FailureKind::TooLarge => "the head of the server's answer is too large",
+        FailureKind::Rejected => "the server did not take the request",
+        FailureKind::ClientBody => "the client's body ended early",
+        FailureKind::Unsupported => "the server's protocol cannot carry the request",
+        FailureKind::Io => "the connection to the server broke",
+    }
+}
+
+/// Step 3. A request that may change something is never sent to a second server that could see it as another one.
+fn may_repeat(outgoing: &Outgoing<'_>, failure: &Failure, attempts: usize) -> bool {
+    match failure.stage {
+        Stage::NotSent => !matches!(
+            failure.kind,
+            FailureKind::ClientBody | FailureKind::Unsupported
+        ),
+        Stage::HeadSent => {
+            let is_safe = matches!(
+                *outgoing.method,
+                Method::GET | Method::HEAD | Method::OPTIONS
+            );
+            let is_cut = matches!(failure.kind, FailureKind::Closed | FailureKind::Io);
+            is_safe && is_cut && !outgoing.has_body && attempts < 3
+        }
+        Stage::BodyRead | Stage::Answered => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::super::fields::{Sink, WriteFields};
+    use super::super::request_body::RequestBody;
+    use super::*;
+
+    struct None;
+
+    impl WriteFields for None {
+        fn write(&self, _: &mut dyn Sink) {}
+    }
+
+    #[test]
+    fn only_what_nobody_can_have_acted_on_twice_is_repeated() {
+        use FailureKind::{ClientBody, Closed, Io, Malformed, Refused, Rejected, TimedOut};
+        use Stage::{Answered, BodyRead, HeadSent, NotSent};
+        let cases = [
+            ("GET", false, Refused, NotSent, true),
+            ("POST", true, Refused, NotSent, true),
+            ("POST", true, Rejected, NotSent, true),
+            ("POST", true, ClientBody, NotSent, false),
+            ("GET", false, Closed, HeadSent, true),
+            ("HEAD", false, Io, HeadSent, true),
+            ("GET", true, Closed, HeadSent, false),
+            ("POST", false, Closed, HeadSent, false),
+            ("PUT", true, Closed, BodyRead, false),
+            ("DELETE", false, Closed, HeadSent, false),
+            ("GET", false, TimedOut, HeadSent, false),
+            ("GET", false, Malformed, Answered, false),
+            ("GET", false, Closed, Answered, false),
+        ];
+        for (method, has_body, kind, stage, expected) in cases {
+            let method = method.parse().unwrap();
+            let outgoing = Outgoing {
+                method: &method,
+                path: "/",
+                authority: b"example.com",
+                is_https: false,
+                fields: &None,
+                body: &mut RequestBody::Empty,
+                has_body,
+                expects_continue: false,
+                takes_trailers: false,
+                upgrade: Option::None,
+                interim: &mut |_, _| {},
+            };
+            let failure = Failure::new(kind, stage, io::ErrorKind::Other);
+            let told = may_repeat(&outgoing, &failure, 1);
+            assert_eq!(told, expected, "{method} {kind:?} {stage:?}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What a request is known by in the logs of all who handle it: `X-Request-Id`. Pure, but for the random numbers.
+
+use std::cell::Cell;
+use std::io::Write;
+
+use http::{HeaderMap, HeaderName};
+
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest that is taken from a client.
+const LONGEST: usize = 128;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequestId<'r> {
+    /// By the client, or somebody before us.
+    Sent(&'r [u8]),
+    /// 128 bits in hexadecimal digits.
+    Made([u8; 32]),
+}
+
+impl<'r> RequestId<'r> {
+    /// The one that was sent, when it is a single short word, which no log can take for anything else; or a new one.
+    pub(crate) fn of(headers: &'r HeaderMap) -> Self {
+        let mut lines = headers.get_all(X_REQUEST_ID).iter();
+        match (lines.next(), lines.next()) {
+            (Some(sent), None) if is_sane(sent.as_bytes()) => Self::Sent(sent.as_bytes()),
+            _ => Self::Made(digits(random(), random())),
+        }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Sent(sent) => sent,
+            Self::Made(digits) => digits,
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // Sent ones are visible ASCII.
+        str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+}
+
+fn is_sane(id: &[u8]) -> bool {
+    (1..=LONGEST).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
+}
+
+fn digits(high: u64, low: u64) -> [u8; 32] {
+    let mut digits = [b'0'; 32];
+    // It has just the room.
+    let _ = write!(&mut digits[..], "{high:016x}{low:016x}");
+    digits
+}
+
+/// Different in each thread and process, and nobody's secret (`SplitMix64`: Steele, Lea and Flood, 2014).
+fn random() -> u64 {
+    thread_local! {
+        static STATE: Cell<u64> = Cell::new(
+            getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()) << 32),
+        );
+    }
+    STATE.with(|state| {
+        let next = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        state.set(next);
+        let mixed = (next ^ (next >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn is_kept(lines: &[&str]) -> bool {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            let line = HeaderValue::from_bytes(line.as_bytes()).unwrap();
+            headers.append(X_REQUEST_ID, line);
+        }
+        let id = RequestId::of(&headers);
+        match id {
+            RequestId::Sent(sent) => assert_eq!(sent, lines[0].as_bytes()),
+            RequestId::Made(digits) => {
+                assert!(digits.iter().all(u8::is_ascii_hexdigit));
+            }
+        }
+        assert_eq!(id.as_str().as_bytes(), id.as_bytes());
+        matches!(id, RequestId::Sent(_))
+    }
+
+    #[test]
+    fn a_sane_one_is_kept_and_any_other_replaced() {
+        let long = "a".repeat(129);
+        for (lines, expected) in [
+            (&["4711"][..], true),
+            (&["0-9.a_Z~{}\"%"], true),
+            (&[&long[..128]], true),
+            (&[&long], false),
+            (&[], false),
+            (&[""], false),
+            (&["a b"], false),
+            (&["caf\u{e9}"], false),
+            (&["a\tb"], false),
+            (&["1", "1"], false),
+        ] {
+            assert_eq!(is_kept(lines), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_are_the_same() {
+        let headers = HeaderMap::new();
+        let made: std::collections::HashSet<_> = (0..1000)
+            .map(|_| RequestId::of(&headers).as_str().to_owned())
+            .collect();
+        assert_eq!(made.len(), 1000);
+        assert!(made.iter().all(|id| id.len() == 32));
+    }
+}

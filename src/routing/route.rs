@@ -1,0 +1,94 @@
+//! A route of a site: the paths it is for, and what answers them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use super::forward::Forward;
+use super::methods::Methods;
+use super::path::PathPattern;
+use super::redirect::Redirect;
+use super::upstreams::Upstreams;
+use crate::config::{RouteAction, RouteConfig};
+use crate::proxy::target::Dialect;
+use crate::static_files::path::RelativePath;
+use crate::static_files::{self, Files};
+
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) pattern: PathPattern,
+    pub(super) methods: Methods,
+    pub(super) label: RouteLabel,
+    pub(super) handler: Handler,
+    pub(super) strip_prefix: bool,
+    pub(super) cache_control: Option<HeaderValue>,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+#[derive(Debug)]
+pub(super) enum Handler {
+    /// The site's own document root.
+    Site,
+    Files(Arc<Files>),
+    Redirect(Redirect),
+    Upstream(Box<Forward>),
+    Respond {
+        status: StatusCode,
+        body: Bytes,
+        media_type: HeaderValue,
+    },
+}
+
+/// Which route answered, in the extensions of the response, for the access log.
+#[derive(Clone, Debug)]
+pub(crate) struct RouteLabel(pub(crate) Arc<str>);
+
+impl Route {
+    pub(super) fn new(
+        config: &RouteConfig,
+        files: &dyn Fn(&static_files::settings::Settings) -> Arc<Files>,
+        (upstreams, dialect): (&Upstreams, Dialect),
+    ) -> Self {
+        let handler = match &config.action {
+            RouteAction::Site => Handler::Site,
+            RouteAction::Files(settings) => Handler::Files(files(settings)),
+            RouteAction::Redirect { to, status } => Handler::Redirect(Redirect::new(to, *status)),
+            RouteAction::Upstream(proxy) => {
+                let forwarding = upstreams.proxy(proxy);
+                Handler::Upstream(Box::new(Forward::new(
+                    proxy,
+                    &config.pattern,
+                    (forwarding, dialect),
+                    files,
+                )))
+            }
+            RouteAction::Respond {
+                status,
+                body,
+                media_type,
+            } => Handler::Respond {
+                status: *status,
+                body: body.clone(),
+                media_type: media_type.clone(),
+            },
+        };
+        Self {
+            label: RouteLabel(config.pattern.to_string().into()),
+            pattern: config.pattern.clone(),
+            methods: Methods::new(config.methods.clone()),
+            handler,
+            strip_prefix: config.strip_prefix,
+            cache_control: config.cache_control.clone(),
+            headers: config.headers.clone(),
+        }
+    }
+
+    pub(super) fn path_for<'p>(&self, path: &'p RelativePath<'_>) -> RelativePath<'p> {
+        let prefix = match &self.pattern {
+            PathPattern::Prefix(prefix) if self.strip_prefix => prefix.trim_matches('/').len(),
+            _ => 0,
+        };
+        path.beneath(prefix)
+    }
+}

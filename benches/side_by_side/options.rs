@@ -167,16 +167,20 @@ impl Options {
 
     /// Every program that is measured.
     pub(crate) fn programs(&self) -> Vec<Kind> {
-        let mut programs = self.servers.clone();
-        if self.measures(Extra::Latency)
-            || self.measures(Extra::Soak)
-            || self.cases.iter().any(|case| case.is_proxied())
+        let of_proxies = |extra: &Extra| matches!(extra, Extra::Latency | Extra::Soak);
+        let forwards =
+            self.extras.iter().any(of_proxies) || self.cases.iter().any(|case| case.is_proxied());
+        let serves =
+            !self.extras.iter().all(of_proxies) || !self.cases.iter().all(|case| case.is_proxied());
+        let mut programs = Vec::new();
+        let (servers, proxies) = (self.servers.iter(), self.proxies.iter());
+        for kind in servers
+            .filter(|_| serves)
+            .chain(proxies.filter(|_| forwards))
         {
-            let more = self
-                .proxies
-                .iter()
-                .filter(|kind| !self.servers.contains(kind));
-            programs.extend(more);
+            if !programs.contains(kind) {
+                programs.push(*kind);
+            }
         }
         programs
     }

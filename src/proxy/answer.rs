@@ -26,7 +26,7 @@ use super::request_body::RequestBody;
 use super::response::{self, AnswerRules, Kept};
 use super::transport::{Answer, AnswerBody, Failure, FailureKind, Outgoing, Stage};
 use super::upstream::{Asked, Lease};
-use super::{Asking, Outcome, Forwarder, accel, failure};
+use super::{Asking, Forwarder, Outcome, accel, failure};
 use crate::config::upstream::{HostPolicy, ProxyConfig};
 use crate::rejection::Rejection;
 use crate::routing;

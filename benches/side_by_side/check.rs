@@ -6,6 +6,7 @@ use std::process::Command;
 use crate::Result;
 use crate::cases::{Case, RANGE_LENGTH, Traffic, many_paths, range_starts};
 use crate::client::{Answer, Client};
+use crate::contender::Kind;
 use crate::document_root::{DocumentRoot, LARGE, LARGE_SIZE};
 use crate::process::Running;
 use crate::proxy::{upstream, websocket};
@@ -90,7 +91,7 @@ fn forwarded(server: &Running) -> Result<()> {
     let tells = server
         .contender
         .forwards
-        .is_some_and(|forwards| forwards.tells_client);
+        .is_some_and(|forwards| forwards.tells_client || server.contender.kind == Kind::Daemun);
     if answer.status != 200 || told != tells {
         return Err(format!("status {}, the upstream got {head}", answer.status).into());
     }

@@ -17,7 +17,7 @@ pub(crate) struct Options {
     pub(crate) servers: Vec<Kind>,
     /// The proxies to compare, nginx first.
     pub(crate) proxies: Vec<Kind>,
-    /// Whether the proxies tell the upstream nothing of the client.
+    /// Whether the proxies but Daemun tell the upstream nothing of the client, as is their default.
     pub(crate) bare: bool,
     /// The length of the soak.
     pub(crate) minutes: u32,
@@ -89,7 +89,7 @@ Usage: cargo bench --bench side_by_side [-- [OPTIONS] [CASE]...]
   CASE               measure only these cases (default: all but proxy-soak; see --list)
   --peer NAME        another server to compare: serve-dir, caddy, static-web-server (repeatable)
   --without NAME     leave out daemun, nginx-nopush-off or haproxy, which are measured by default
-  --bare             proxies tell the upstream nothing of the client (no X-Forwarded-For and the like)
+  --bare             nginx and HAProxy tell the upstream nothing of the client, as is their default (Daemun always does)
   --rounds N         turns of each server (default: 5)
   --seconds N        length of a turn (default: 3)
   --warm-up N        load before the first turn, in seconds (default: 1)

@@ -9,7 +9,7 @@ use crate::tools;
 pub(crate) struct Forwards {
     /// The upstream's port of the loopback address.
     pub(crate) port: u16,
-    /// Whether the upstream is told who asks and for which host, as applications need it.
+    /// Whether the upstream is told who asks and for which host, as applications need it. Daemun always does.
     pub(crate) tells_client: bool,
 }
 
@@ -37,11 +37,9 @@ pub(crate) fn configuration(
     }
 }
 
+/// Always tells.
 fn daemun(forwards: Forwards, port: u16) -> String {
-    let Forwards {
-        port: upstream,
-        tells_client,
-    } = forwards;
+    let upstream = forwards.port;
     format!(
         r#"workers = 1
 
@@ -53,7 +51,6 @@ address = "127.0.0.1:{port}"
 [[site.route]]
 path = "/"
 upstream = "http://127.0.0.1:{upstream}"
-forwarded = {tells_client}
 
 [log]
 access = "off"

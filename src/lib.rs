@@ -1,10 +1,12 @@
-//! Daemun is the front of a production site: it serves a document root from memory, correct case by case and fresh on every request.
+//! Daemun is the front of a production site: it serves a document root from memory, correct case by case and fresh on every request, and
+//! forwards the rest to application servers.
 //!
 //! There are three ways to use it:
 //!
 //! - **Serve a static site** from the command line: `daemun ./public`.
 //! - **Serve the sites of a configuration** in your own program: [`Config`] and [`Server`].
-//! - **Embed it** in your own router: [`StaticFiles`] is a tower service, [`router`] makes an [`axum::Router`] of a configuration.
+//! - **Embed it** in your own router: [`StaticFiles`] and [`Proxy`] are tower services, [`router`] makes an [`axum::Router`] of a
+//!   configuration.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,8 +29,10 @@
 //! 3. `routing`: the request must be sound, its host picks the site, its path the route.
 //! 4. `static_files`: the path becomes a file beneath the document root (or a redirect, a listing, a refusal); the file's best coding
 //!    is chosen; preconditions and ranges are judged; the response is put together, mostly from values made before.
-//! 5. `transform`: the cache policy by what came out, and the page for an error.
-//! 6. `observe`: the access log hears of it when the last byte has left, or never will.
+//! 5. `proxy`, where the route leads to an upstream: a server is picked, the request goes on over a connection of the pool (`http1` has both
+//!    sides), and what comes back is the answer; bodies go through as they come.
+//! 6. `transform`: the cache policy by what came out, the page for an error, the coding of an application's answer where a route asks.
+//! 7. `observe`: the access log hears of it when the last byte has left, or never will.
 //!
 //! `header` holds the rules of RFC 9110 to 9112 that all of them share: pure functions on values. `config` builds the rest: TOML
 //! text, as written, then resolved.
@@ -63,6 +67,7 @@ pub mod fuzzing;
 pub use config::{AccessLog, Config, ConfigBuilder, ConfigError, Listen, ListenAddress};
 pub use http1::Interim;
 pub use observe::{AccessLogLayer, AccessLogService, AccessRecorder, LogFormat, LoggedBody};
+pub use proxy::{Proxy, Upstream};
 pub use rejection::Rejection;
 pub use server::{
     ClientCertificate, ConnectionInfo, Handle, HandoverError, InheritedSocket, Listener, Sandbox,

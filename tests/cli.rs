@@ -225,6 +225,10 @@ fn a_wrong_command_line_exits_with_2_and_says_why() {
         (&["--access-log", "xml"], "combined"),
         (&["--header", "X-A"], "Name: value"),
         (&["--workers", "0"], "--workers"),
+        (
+            &["--proxy", "api=http://127.0.0.1:3000"],
+            "begins with a slash: '/api=http://127.0.0.1:3000'",
+        ),
         (&["completions", "tcsh"], "possible values"),
         (&["public", "public"], "[ROOT]"),
     ] {
@@ -242,6 +246,10 @@ fn a_wrong_root_exits_with_1_and_says_what_was_likely_meant() {
         (&["no-such-folder"][..], "no-such-folder` does not exist"),
         (&["publik"], "did you mean `public`?"),
         (&["chekc"], "daemun check"),
+        (
+            &["http://127.0.0.1:3000"],
+            "daemun --proxy http://127.0.0.1:3000",
+        ),
         (&["8080"], "daemun -l 8080"),
         (&["site.toml"], "daemun -c site.toml"),
         (&["--spa", "app.html"], "--spa=app.html"),
@@ -268,6 +276,27 @@ fn wrong_settings_exit_with_1() {
             && told.contains("`example.com` is not an origin"),
         "{told}"
     );
+}
+
+#[test]
+fn a_server_that_cannot_be_forwarded_to_exits_with_1_and_says_why() {
+    let folder = site();
+    for (proxy, why) in [
+        ("3000", "for this machine write `127.0.0.1:3000`"),
+        ("/api=a b", "a character that no host name has"),
+        ("/api=http://127.0.0.1:3000/", "`strip_prefix = true`"),
+        ("=/x=ws://127.0.0.1:3000", "write `http://127.0.0.1:3000`"),
+        ("/a/*=http://127.0.0.1:3000", "a prefix needs none"),
+    ] {
+        let (code, told) = failure(folder.path(), &["--proxy", proxy]);
+        assert_eq!(code, 1, "{proxy}: {told}");
+        assert!(told.starts_with("error: "), "{proxy}: {told}");
+        assert!(told.contains(why), "{proxy}: {told}");
+    }
+    let args = ["--spa", "--proxy", "http://127.0.0.1:3000"];
+    let (code, told) = failure(folder.path(), &args);
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("a route forwards all of them"), "{told}");
 }
 
 #[test]
@@ -434,6 +463,44 @@ fn one_plain_line_tells_of_each_listener() {
     let (status, _, told) = server.stop();
     assert!(status.success() && told.is_empty(), "{told}");
     assert!(!socket.exists(), "the socket is removed");
+}
+
+#[test]
+fn what_is_forwarded_is_told() {
+    let folder = site();
+    let proxies = [
+        "-l",
+        "0",
+        "--proxy",
+        "/api=unix:app.sock",
+        "--proxy",
+        "*.jsp=http://127.0.0.1:8080",
+        "--proxy",
+        "localhost:3000",
+    ];
+    let server = Running::start(folder.path(), &proxies, 5);
+    let told = &server.told;
+    assert!(told[0].ends_with("/public"), "{told:?}");
+    assert!(
+        told[1].starts_with("forwarding /api/ to unix:/") && told[1].ends_with("/app.sock"),
+        "{told:?}"
+    );
+    assert_eq!(told[2], "forwarding *.jsp to http://127.0.0.1:8080");
+    assert_eq!(told[3], "forwarding / to http://localhost:3000");
+    assert!(told[4].starts_with("listening on "), "{told:?}");
+    assert!(server.stop().0.success());
+}
+
+/// The folder of an application holds its source.
+#[test]
+fn an_application_s_own_folder_is_not_served() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("server.js"), "secret()").expect("a file");
+    let args = ["-l", "0", "--proxy", "http://127.0.0.1:9"];
+    let server = Running::start(folder.path(), &args, 2);
+    assert_eq!(server.told[0], "forwarding / to http://127.0.0.1:9");
+    assert!(!server.get("/server.js").contains("secret"));
+    assert!(server.stop().0.success());
 }
 
 #[test]

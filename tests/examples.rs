@@ -44,6 +44,19 @@ fn embed_in_axum_serves_beneath_its_path() {
 }
 
 #[test]
+fn proxy_in_axum_forwards_beneath_its_path() {
+    let example = Example::start("proxy_in_axum");
+    assert_eq!(example.get("/hello").body, b"Hello from this program\n");
+    let basket = example.get("/shop/basket");
+    assert_eq!(basket.body, b"/basket beneath /shop for 127.0.0.1\n");
+    let moved = example.get("/shop/old");
+    assert_eq!(moved.status, 303);
+    assert_eq!(moved.field("location"), Some("/shop/basket"));
+    assert_eq!(example.get("/").body, file("index.html"));
+    assert_eq!(example.get("/shop/a%2Fb").status, 400);
+}
+
+#[test]
 fn custom_layer_sees_every_answer() {
     let example = Example::start("custom_layer");
     let found = example.get("/");

@@ -30,6 +30,8 @@ Examples:
   daemun ./dist -l 3000         serve ./dist at http://127.0.0.1:3000/
   daemun ./dist -l :3000        … and to the whole network
   daemun ./dist --spa           … as a single-page application
+  daemun ./dist --proxy /api=http://127.0.0.1:3000
+                                … and have an application answer /api and all below it
   daemun -c site.toml           serve what a configuration file says
   daemun check -c site.toml     look for mistakes in it
   daemun reload -c site.toml    have the running server read it again

@@ -61,6 +61,9 @@ fn plain(config: &Config, addresses: &[Spoken]) -> String {
     for docroot in config.docroots() {
         let _ = writeln!(text, "serving {}", docroot.display());
     }
+    for (path, upstream) in config.forwards() {
+        let _ = writeln!(text, "forwarding {path} to {upstream}");
+    }
     for Spoken { scheme, address } in addresses {
         let _ = match address {
             ListenAddress::Tcp(tcp) => writeln!(text, "listening on {scheme}://{tcp}/"),
@@ -99,6 +102,10 @@ fn friendly(config: &Config, addresses: &[Spoken], file: Option<&Path>, has_colo
             &docroot.display().to_string(),
             "",
         );
+    }
+    for (position, (path, upstream)) in config.forwards().iter().enumerate() {
+        let label = if position == 0 { "Forward" } else { "" };
+        tell(label, &format!("{path} → {upstream}"), "");
     }
     for Spoken { scheme, address } in addresses {
         match address {

@@ -5,7 +5,6 @@
 //! 3. Lay the overrides over it.
 
 use std::{
-    io,
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
@@ -15,8 +14,10 @@ use toml::Spanned;
 use super::{
     AccessLog, CertificateSource, Config, ConfigError, Listen, ListenAddress, TlsSettings,
     error::{NOWHERE, Problem, Source},
-    file::{File, Site, Text},
-    parse, resolve,
+    file::{File, Route, Site, Text},
+    parse,
+    read::read,
+    resolve,
 };
 use crate::server::tls::{CertificateError, Tls, TlsError};
 use crate::static_files::SymlinkPolicy;
@@ -220,6 +221,22 @@ impl ConfigBuilder {
         self
     }
 
+    /// Forwards requests for `path` to the server at `url`, with their path as it is; may be called again.
+    ///
+    /// `path` is written as that of a route: `/api` and all below it, `=/exact`, `*.jsp`. With `/`, files that exist in the docroot come
+    /// first. `url` is `http://127.0.0.1:3000` or another form of a server: `https://`, `h2c://`, `unix:` with a path relative to the current
+    /// folder. Without a docroot, there are only these paths.
+    #[must_use]
+    pub fn proxy(mut self, path: impl Into<String>, url: impl Into<String>) -> Self {
+        let (path, url) = (path.into(), resolve::server_url(&url.into()));
+        let lines = format!("path = {path:?}` and `upstream = {url:?}");
+        self.site_settings
+            .push(("--proxy", "[[site.route]]", lines));
+        let route = Route::forwarding(text(path), text(url));
+        self.site.route.push(route);
+        self
+    }
+
     /// How many worker threads `Server::serve_with_workers` is to be given: see [`Config::workers`]. Default: one for each core.
     #[must_use]
     pub fn workers(mut self, workers: NonZeroUsize) -> Self {
@@ -294,17 +311,23 @@ impl ConfigBuilder {
     }
 
     fn resolve_settings(&self) -> Result<Config, ConfigError> {
-        let Some(docroot) = &self.docroot else {
+        if self.docroot.is_none() && self.site.route.is_empty() {
             return Err(Problem::new("there is nothing to serve")
                 .help("give a docroot, or a configuration file")
                 .into());
-        };
+        }
         // A path need not be UTF-8, which a value of the file is; so the docroot is the base, and the docroot relative to it is `.`.
-        let base = resolve::absolute(docroot);
-        let site = Site {
-            docroot: Some(text(".")),
+        let base = resolve::absolute(self.docroot.as_deref().unwrap_or(Path::new(".")));
+        let docroot = self.docroot.as_ref().map(|_| text("."));
+        let mut site = Site {
+            docroot: docroot.clone(),
             ..self.site.clone()
         };
+        for route in &mut site.route {
+            if route.path.get_ref() == "/" {
+                route.docroot.clone_from(&docroot);
+            }
+        }
         let file = File {
             site: vec![Spanned::new(NOWHERE, site)],
             ..File::default()
@@ -365,31 +388,4 @@ fn beside_a_file(flag: &str, table: &str, line: &str, path: &Path) -> Problem {
         "`{flag}` does not go with a configuration file, which describes its sites itself"
     ))
     .help(help)
-}
-
-fn read(path: &Path) -> Result<String, ConfigError> {
-    // Without text there is no line to show, but the file's name still comes first.
-    let unreadable = |why: &str, help: &str| {
-        let problem = Problem::new(format!("cannot be read: {why}")).help(help);
-        ConfigError::new(vec![problem], Some(Source::new(path, String::new())))
-    };
-    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            unreadable("there is no such file", "create it, or name another")
-        }
-        io::ErrorKind::IsADirectory => unreadable("it is a folder", "name the file in it"),
-        _ => unreadable(
-            &error.to_string(),
-            "see to its permissions, or name another file",
-        ),
-    })?;
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-        // Up to the fault the lossy text is the same, byte by byte; the fault is a replacement character of three bytes.
-        let problem = Problem::new("this is not UTF-8")
-            .help("save the file as UTF-8")
-            .at(valid..valid + 3);
-        ConfigError::new(vec![problem], Some(Source::new(path, text)))
-    })
 }

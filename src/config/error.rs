@@ -41,6 +41,11 @@ impl ConfigError {
         Self(Box::new(Report { problems, source }))
     }
 
+    /// What is wrong with what stands in no file.
+    pub(crate) fn of_code(what: impl Into<String>, help: &str) -> Self {
+        Problem::new(what.into()).help(help).into()
+    }
+
     /// A word that is none of `known`.
     pub(crate) fn unknown_word(kind: &str, word: &str, known: &[&str]) -> Self {
         Problem::unknown_word(kind, word, known).into()

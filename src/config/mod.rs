@@ -13,6 +13,7 @@ mod keys;
 mod listen;
 mod parse;
 mod quantity;
+mod read;
 mod resolve;
 mod site;
 #[cfg(test)]
@@ -73,6 +74,8 @@ pub struct Config {
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) identity: Option<Identity>,
     pub(crate) sandbox: SandboxPolicy,
+    /// Whether or not a route leads to them.
+    pub(crate) named_upstreams: Vec<Arc<UpstreamConfig>>,
 }
 
 impl Config {

@@ -561,3 +561,49 @@ fn every_key_of_a_forwarding_route_arrives() {
         ]
     );
 }
+
+#[test]
+fn servers_in_code_are_judged_like_those_of_a_file() {
+    let folder = folder_with(&["public"]);
+    let proxied = |path: &str, url: &str| Config::builder().proxy(path, url);
+    let config = proxied("/api", "127.0.0.1:3000")
+        .proxy("/", "http://127.0.0.1:3001")
+        .docroot(folder.path().join("public"))
+        .listing(true)
+        .build()
+        .expect("good settings");
+    let routes = &config.sites[0].routes;
+    assert_eq!(
+        config.forwards(),
+        [
+            ("/api/".to_owned(), "http://127.0.0.1:3000"),
+            ("/".to_owned(), "http://127.0.0.1:3001")
+        ]
+    );
+    let files = routes.iter().map(|route| match &route.action {
+        RouteAction::Upstream(proxy) => proxy.files.as_ref().map(|files| files.docroot.clone()),
+        other => panic!("{other:?}"),
+    });
+    let files: Vec<_> = files.collect();
+    assert_eq!(files, [None, Some(folder.path().join("public"))]);
+
+    let alone = proxied("/", "unix:/run/app.sock")
+        .build()
+        .expect("no docroot");
+    assert!(alone.docroots().is_empty());
+
+    let told = proxied("/", "http://127.0.0.1:3000/v2")
+        .build()
+        .expect_err("a path")
+        .to_string();
+    assert!(told.contains("`rewrite_prefix = \"/v2\"`"), "{told}");
+    let file = folder.path().join("daemun.toml");
+    let told = proxied("/api", "http://127.0.0.1:3000")
+        .text("", &file)
+        .build();
+    let told = told.expect_err("both").to_string();
+    assert!(
+        told.contains("help: write `path = \"/api\"` and `upstream = \"http://127.0.0.1:3000\"` under [[site.route]]"),
+        "{told}"
+    );
+}

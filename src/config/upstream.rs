@@ -91,6 +91,25 @@ impl UpstreamConfig {
     }
 }
 
+impl ProxyConfig {
+    /// With all defaults.
+    pub(crate) fn new(upstream: UpstreamConfig) -> Self {
+        Self {
+            upstream: Arc::new(upstream),
+            files: None,
+            rewrite_prefix: None,
+            host: HostPolicy::Client,
+            encoded_slashes: false,
+            forwarded: false,
+            request_headers: Vec::new(),
+            hide_headers: Vec::new(),
+            intercept: Vec::new(),
+            accel: None,
+            compress: false,
+        }
+    }
+}
+
 impl ServerConfig {
     /// With all defaults.
     pub(crate) fn new(address: ServerAddress, protocol: Protocol) -> Self {

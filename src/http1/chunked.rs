@@ -265,7 +265,8 @@ fn take_trailers(
     Ok(Some(trailers))
 }
 
-pub(super) fn is_forbidden(name: &HeaderName) -> bool {
+/// Whether a field means nothing after a body.
+pub(crate) fn is_forbidden(name: &HeaderName) -> bool {
     const FORBIDDEN: [HeaderName; 16] = [
         AUTHORIZATION,
         header::CACHE_CONTROL,

@@ -5,6 +5,7 @@
 //!    ready ([`express`]).
 //! 3. [`intake`]: the body of a request comes as its handler asks for it ([`body`]), by its length or in chunks ([`chunked`], pure).
 //! 4. [`transmission`]: the answer leaves, head and body in one call where they fit; [`response`] is its head as bytes, pure.
+//! 5. [`upstream`]: the same from the other side, a request to a server and its answer.
 //!
 //! HTTP/2 is hyper's, and so are connections on which a program's own router is asked for an upgrade: its handlers know hyper's types.
 

@@ -308,7 +308,8 @@ pub(super) fn framing(
     if parts.status == StatusCode::RESET_CONTENT {
         return Framing::Length(0);
     }
-    if asked.method == Method::HEAD || has_no_content(parts.status) {
+    let has_none = has_no_content(parts.status) || parts.status.is_informational();
+    if asked.method == Method::HEAD || has_none {
         return Framing::Nothing;
     }
     let said = parts.headers.get(CONTENT_LENGTH).and_then(length);

@@ -87,9 +87,13 @@ impl Forwarder {
             // The body of a stream that becomes a tunnel is the tunnel's.
             body: if switch.is_stream { &mut nothing } else { body },
             has_body,
-            expects_continue: has_body && parts.headers.contains_key(http::header::EXPECT),
+            // RFC 9110 §10.1.1: of HTTP/1.0, it is none.
+            expects_continue: has_body
+                && parts.version != Version::HTTP_10
+                && parts.headers.contains_key(http::header::EXPECT),
             takes_trailers: request::takes_trailers(&parts.headers)
                 || parts.version == Version::HTTP_2,
+            needs_new: false,
             upgrade: switch.protocol,
             interim: &mut |status, fields| {
                 if knows_interim {
@@ -342,7 +346,9 @@ fn forwarded_body(body: AnswerBody, lease: Lease) -> Body {
     match body {
         AnswerBody::Empty => Body::empty(),
         AnswerBody::Held(bytes) => Body::memory(bytes),
-        body @ AnswerBody::Http1(_) => Body::stream(Leased { body, lease }),
+        body @ (AnswerBody::Http1(_) | AnswerBody::Http2(_)) => {
+            Body::stream(Leased { body, lease })
+        }
     }
 }
 

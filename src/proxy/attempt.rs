@@ -36,7 +36,7 @@ pub(super) async fn attempt(
     upstream.begin();
     let mut tried = Vec::new();
     let mut last = None;
-    let mut attempts = 0;
+    let (mut attempts, mut repeats) = (0, 0);
     loop {
         let lease = match upstream.pick(asked, &tried).await {
             Ok(lease) => lease,
@@ -62,14 +62,17 @@ pub(super) async fn attempt(
         tell(upstream, &lease, outgoing, &failure);
         let may_go_on = upstream.config().retries
             && attempts < MOST_ATTEMPTS
-            && may_repeat(outgoing, &failure, attempts)
+            && may_repeat(outgoing, &failure, repeats)
             && upstream.may_retry();
         if !may_go_on {
             return Err(Failed::Failure(failure));
         }
         // That a connection had been closed while it waited says nothing of its server.
-        if !(failure.is_reused && failure.kind == FailureKind::Closed) {
+        if failure.is_reused && failure.kind == FailureKind::Closed {
+            outgoing.needs_new = true;
+        } else {
             tried.push(lease.key());
+            repeats += usize::from(failure.stage == Stage::HeadSent);
         }
         last = Some(failure);
     }
@@ -87,6 +90,7 @@ fn to<'r>(request: &'r mut Outgoing<'_>, authority: &'r [u8]) -> Outgoing<'r> {
         has_body: request.has_body,
         expects_continue: request.expects_continue,
         takes_trailers: request.takes_trailers,
+        needs_new: request.needs_new,
         upgrade: request.upgrade,
         interim: request.interim,
     }
@@ -131,7 +135,8 @@ fn what(kind: FailureKind) -> &'static str {
 }
 
 /// Step 3. A request that may change something is never sent to a second server that could see it as another one.
-fn may_repeat(outgoing: &Outgoing<'_>, failure: &Failure, attempts: usize) -> bool {
+/// `repeats` is how often it was sent to somebody who may have seen it, and sent again.
+fn may_repeat(outgoing: &Outgoing<'_>, failure: &Failure, repeats: usize) -> bool {
     match failure.stage {
         Stage::NotSent => !matches!(
             failure.kind,
@@ -143,7 +148,7 @@ fn may_repeat(outgoing: &Outgoing<'_>, failure: &Failure, attempts: usize) -> bo
                 Method::GET | Method::HEAD | Method::OPTIONS
             );
             let is_cut = matches!(failure.kind, FailureKind::Closed | FailureKind::Io);
-            is_safe && is_cut && !outgoing.has_body && attempts < 3
+            is_safe && is_cut && !outgoing.has_body && repeats == 0
         }
         Stage::BodyRead | Stage::Answered => false,
     }
@@ -194,11 +199,12 @@ mod tests {
                 has_body,
                 expects_continue: false,
                 takes_trailers: false,
+                needs_new: false,
                 upgrade: Option::None,
                 interim: &mut |_, _| {},
             };
             let failure = Failure::new(kind, stage, io::ErrorKind::Other);
-            let told = may_repeat(&outgoing, &failure, 1);
+            let told = may_repeat(&outgoing, &failure, 0);
             assert_eq!(told, expected, "{method} {kind:?} {stage:?}");
         }
     }

@@ -17,10 +17,13 @@ pub(crate) mod request;
 pub(crate) mod request_body;
 pub(crate) mod request_id;
 pub(crate) mod response;
+mod service;
 pub(crate) mod target;
 pub(crate) mod transport;
 pub(crate) mod tunnel;
 pub(crate) mod upstream;
+
+pub use service::{Proxy, Upstream};
 
 use std::sync::Arc;
 
@@ -31,17 +34,16 @@ use crate::config::upstream::ProxyConfig;
 use crate::static_files::Refusal;
 use crate::static_files::body::Body;
 use caller::Caller;
-use upstream::Upstream;
 
 /// Forwards to an upstream, as a route says.
 #[derive(Clone, Debug)]
 pub(crate) struct Forwarder {
-    upstream: Arc<Upstream>,
+    upstream: Arc<upstream::Upstream>,
     config: Arc<ProxyConfig>,
 }
 
 impl Forwarder {
-    pub(crate) fn new(upstream: Arc<Upstream>, config: &ProxyConfig) -> Self {
+    pub(crate) fn new(upstream: Arc<upstream::Upstream>, config: &ProxyConfig) -> Self {
         let config = Arc::new(config.clone());
         Self { upstream, config }
     }

@@ -38,6 +38,12 @@ pub(crate) fn onward(prefix: &PathPattern, inner: &str, path: &str) -> String {
         Some(place) if rest.is_empty() && !path.ends_with('/') => &path[place..],
         _ => "",
     };
+    // The slash that the client left out may be what it is to be told of.
+    let has_slash = path[..path.len() - parameters.len()].ends_with('/');
+    let inner = match inner.strip_suffix('/') {
+        Some(bare) if rest.is_empty() && !has_slash && !bare.is_empty() => bare,
+        _ => inner,
+    };
     [inner, rest, parameters].concat()
 }
 

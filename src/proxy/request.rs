@@ -249,6 +249,23 @@ pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
     })
 }
 
+/// Leaves in trailers what may come after a body: what is dropped or made anew before it is no more to be believed there, and some recipients
+/// add trailers to the fields (RFC 9110 §6.5.1).
+pub(crate) fn keep_trailers(trailers: &mut HeaderMap) {
+    let refused = |name: &HeaderName| fate::of(name.as_str()) != Fate::EndToEnd;
+    if trailers.keys().any(refused) {
+        let kept = std::mem::take(trailers).into_iter();
+        // The lines of a field come without its name but for the first.
+        let mut last = None;
+        for (name, value) in kept {
+            last = name.or(last);
+            if let Some(name) = last.as_ref().filter(|name| !refused(name)) {
+                trailers.append(name.clone(), value);
+            }
+        }
+    }
+}
+
 /// The protocol that the client would rather speak, when it is one that may pass: HTTP/2 is spoken with the server as configured, and
 /// nobody's to choose (RFC 9113 §3.1).
 pub(crate) fn upgrade(parts: &Parts) -> Option<&[u8]> {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
+use super::request;
 use crate::http1::{Channel, Incoming, Interim};
 
 /// Read as its server takes it.
@@ -39,6 +40,11 @@ impl RequestBody {
         if let Self::Http1(body) = self {
             body.forward();
         }
+    }
+
+    /// A client that waits for a 100 gets one.
+    pub(crate) fn go_on(&self) {
+        self.teller().tell(StatusCode::CONTINUE, &HeaderMap::new());
     }
 
     /// For what the client is told while others hold its body.
@@ -74,13 +80,19 @@ impl Body for RequestBody {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.get_mut() {
+        let mut frame = match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Http1(body) => Pin::new(body)
                 .poll_frame(context)
                 .map_err(|error| Box::new(error) as BoxError),
             Self::Other(body) => Pin::new(body).poll_frame(context),
+        };
+        if let Poll::Ready(Some(Ok(frame))) = &mut frame
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            request::keep_trailers(trailers);
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::OriginalUri;
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, SET_COOKIE,
 };
@@ -17,6 +18,7 @@ use super::gate::Via;
 use super::path::PathPattern;
 use super::route::Route;
 use crate::config::upstream::ProxyConfig;
+use crate::proxy::request;
 use crate::proxy::request_body::RequestBody;
 use crate::proxy::target::{Dialect, RequestPath};
 use crate::proxy::{self, Asking, Forwarder, mount};
@@ -25,6 +27,7 @@ use crate::static_files::body::Body;
 use crate::static_files::path::RelativePath;
 use crate::static_files::settings::Settings;
 use crate::static_files::{self, FileRequest, Files, Outcome, Policy, Refusal};
+use crate::transform::compression;
 
 /// What a route needs to forward.
 #[derive(Debug)]
@@ -73,12 +76,19 @@ impl Forward {
         path: &RequestPath<'_>,
         (parts, body, via): (&Parts, &mut RequestBody, Via<'_>),
     ) -> Result<Response<Body>, Refusal> {
+        // RFC 9110 §7.6.2
+        if parts.method == Method::OPTIONS && request::max_forwards(parts) == Some(0) {
+            return static_files::respond(&parts.method, Outcome::Options, Policy::default());
+        }
         let rule = route.cache_control.as_ref();
         if let Some(response) = self
             .answer_with_file(route, path, parts, (rule, via))
             .await?
         {
             return Ok(response);
+        }
+        if let Some(redirect) = self.to_the_slash(path, parts) {
+            return Ok(redirect);
         }
         let rewritten;
         let forwarded = if self.config.rewrite_prefix.is_some() {
@@ -93,12 +103,15 @@ impl Forward {
             outer: &self.outer,
             inner: &self.inner,
             caller: via.caller,
-            as_lines: via.as_lines,
+            as_lines: via.as_lines && !self.config.compress,
         };
         let Some(proxy) = &self.proxy else {
             return Err(Rejection::UPSTREAM_UNUSABLE.into());
         };
         match proxy.answer(&asking, body).await {
+            proxy::Outcome::Answered(response) if self.config.compress => Ok(
+                compression::compress(&parts.method, &parts.headers, *response),
+            ),
             proxy::Outcome::Answered(response) => Ok(*response),
             proxy::Outcome::Refused(refusal) => Err(refusal),
             proxy::Outcome::Intercepted(status, field) => Err(Refusal {
@@ -145,6 +158,25 @@ impl Forward {
             as_lines: via.as_lines,
         };
         static_files::respond(&parts.method, outcome, policy).map(Some)
+    }
+
+    /// The page at `/app` would be read as one of `/`, and its links lead out of the application: as for a folder of files.
+    fn to_the_slash(&self, path: &RequestPath<'_>, parts: &Parts) -> Option<Response<Body>> {
+        let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
+        let is_stripped = self.config.rewrite_prefix.is_some() && &*self.inner == "/";
+        let is_bare = self.outer.strip_suffix('/') == Some(path.forwarded());
+        if !is_read || !is_stripped || !is_bare || request::upgrade(parts).is_some() {
+            return None;
+        }
+        let uri = parts.extensions.get::<OriginalUri>();
+        let uri = uri.map_or(&parts.uri, |original| &original.0);
+        let query = uri.query().map(|query| format!("?{query}"));
+        let location = [uri.path(), "/", query.as_deref().unwrap_or_default()].concat();
+        let location = HeaderValue::from_str(&location).ok()?;
+        Some(static_files::redirect(
+            location,
+            StatusCode::PERMANENT_REDIRECT,
+        ))
     }
 
     /// Step 4. Only GET and HEAD can have a file for an answer; what else it was, the application has done.

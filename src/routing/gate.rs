@@ -204,7 +204,7 @@ fn refuse(parts: &Parts, rejection: Rejection) -> Box<Response<Body>> {
 
 /// As the server says who asks; another one may at least say who the peer is, and that there is TLS. Its word for other proxies'
 /// trustworthiness is not to be had: what the fields say of the client is not passed on.
-fn caller(parts: &Parts) -> Caller {
+pub(crate) fn caller(parts: &Parts) -> Caller {
     if let Some(info) = parts.extensions.get::<ConnectionInfo>() {
         return Caller {
             peer: info.peer(),

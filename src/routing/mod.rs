@@ -20,10 +20,10 @@ mod route;
 mod site;
 mod upstreams;
 
-pub(crate) use gate::{Gate, GateService, Via};
+pub(crate) use gate::{Gate, GateService, Via, caller};
 pub(crate) use host::HostPattern;
 #[allow(unused_imports)]
 pub(crate) use methods::Methods;
 pub(crate) use path::PathPattern;
-pub(crate) use request::{check_for_router, is_tunnel};
+pub(crate) use request::{check_for_proxy, check_for_router, is_tunnel};
 pub(crate) use route::RouteLabel;

@@ -17,8 +17,17 @@ pub(super) fn check(request: &Parts, is_forwardable: bool) -> Result<Option<Host
         Err(Rejection::METHOD_NOT_ALLOWED) if is_forwardable && is_tunnel(request) => {}
         checked => checked?,
     }
+    check_scheme(request)?;
     check_expectation(request)?;
     host(request)
+}
+
+/// RFC 9110 §7.4: what is named by another scheme is not here.
+fn check_scheme(request: &Parts) -> Result<(), Rejection> {
+    match request.uri.scheme_str() {
+        None | Some("http" | "https") => Ok(()),
+        Some(_) => Err(Rejection::TARGET_FORM),
+    }
 }
 
 /// The same for a program's own router, whose methods are its own; but nothing here could make a tunnel of HTTP/1.1 (RFC 9110 §9.3.6).
@@ -28,6 +37,12 @@ pub(crate) fn check_for_router(request: &Parts) -> Result<(), Rejection> {
     }
     check_expectation(request)?;
     host(request).map(drop)
+}
+
+/// The same for a proxy in a router of some other server, which may not have looked at all of it.
+pub(crate) fn check_for_proxy(request: &Parts) -> Result<(), Rejection> {
+    check_framing(request)?;
+    check(request, true).map(drop)
 }
 
 fn check_expectation(request: &Parts) -> Result<(), Rejection> {

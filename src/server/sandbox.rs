@@ -22,6 +22,21 @@ use crate::config::{Config, ListenAddress, SandboxPolicy};
 /// Files in which names of users and groups are looked up, when a configuration is read again.
 const ACCOUNTS: [&str; 3] = ["/etc/passwd", "/etc/group", "/etc/nsswitch.conf"];
 
+/// How names of servers are looked up.
+const NAMES: [&str; 3] = ["/etc/hosts", "/etc/host.conf", "/etc/resolv.conf"];
+
+/// Where systems keep the authorities that they trust, which are read again with a new configuration.
+const AUTHORITIES: [&str; 8] = [
+    "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust",
+    "/etc/ca-certificates",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+];
+
 /// Whether the fence is up: it is the process's, not a value's.
 static IS_UP: AtomicBool = AtomicBool::new(false);
 
@@ -56,6 +71,15 @@ impl Sandbox {
         let folder = |path: &Path| path.parent().map(Path::to_owned);
         let mut readable: Vec<PathBuf> = config.folders().iter().map(Into::into).collect();
         readable.extend(ACCOUNTS.map(PathBuf::from));
+        if !config.upstreams().is_empty() {
+            for path in NAMES.map(Path::new) {
+                readable.push(path.to_owned());
+                // What a link leads to is made anew at any time, in a folder that holds nothing else.
+                let target = fs::canonicalize(path).ok().filter(|target| target != path);
+                readable.extend(target.and_then(|target| folder(&target)));
+            }
+            readable.extend(AUTHORITIES.map(PathBuf::from));
+        }
         // Renewal puts other files there. A link to one leads to a folder of its own.
         for file in config.tls_files() {
             readable.extend(folder(file));

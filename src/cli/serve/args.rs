@@ -63,6 +63,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "VALUE", help_heading = CONTENT)]
     cache_control: Option<String>,
 
+    /// Forward PATH and all below it to the server at URL [default: all that is no file]; may be repeated
+    #[arg(long, value_name = "[PATH=]URL", help_heading = CONTENT, value_parser = proxied)]
+    proxy: Vec<(String, String)>,
+
     #[arg(short, long, value_name = "ADDR", help_heading = NETWORK, help = "Listen on ADDR: 8080, :8080 (every interface), \
         127.0.0.1:8080, [::1]:8080, unix:PATH; may be repeated [default: 127.0.0.1:8080]")]
     listen: Vec<ListenAddress>,
@@ -109,19 +113,22 @@ pub(crate) struct ServeArgs {
 pub(super) enum Content {
     File(PathBuf),
     Folder(PathBuf),
+    /// All is forwarded.
+    Elsewhere,
 }
 
 impl Content {
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
-            Self::Folder(_) => None,
+            Self::Folder(_) | Self::Elsewhere => None,
         }
     }
 
     pub(super) fn path(&self) -> &Path {
         match self {
             Self::File(path) | Self::Folder(path) => path,
+            Self::Elsewhere => Path::new("."),
         }
     }
 }
@@ -136,6 +143,9 @@ impl ServeArgs {
             Content::File(CONFIG_FILE.into())
         } else if Path::new("public").is_dir() {
             Content::Folder("public".into())
+        } else if self.proxy.iter().any(|(path, _)| path == "/") {
+            // An application's own folder: its source is not to be served.
+            Content::Elsewhere
         } else {
             Content::Folder(".".into())
         }
@@ -150,6 +160,7 @@ impl ServeArgs {
         let mut builder = match content {
             Content::File(file) => Config::builder().file(file),
             Content::Folder(root) => Config::builder().docroot(root),
+            Content::Elsewhere => Config::builder(),
         };
         builder = self.site_settings(builder);
         for address in &self.listen {
@@ -196,11 +207,32 @@ impl ServeArgs {
         for (name, value) in &self.header {
             builder = builder.header(name, value);
         }
+        for (path, url) in &self.proxy {
+            builder = builder.proxy(path, url);
+        }
         if let Some(value) = &self.cache_control {
             builder = builder.cache_control(value);
         }
         builder
     }
+}
+
+/// `/path=URL`, or the URL alone
+fn proxied(text: &str) -> Result<(String, String), String> {
+    // An exact path begins with an equals sign of its own.
+    let own = usize::from(text.starts_with('='));
+    let Some((path, url)) = text[own..].split_once('=') else {
+        return Ok(("/".to_owned(), text.to_owned()));
+    };
+    let path = &text[..own + path.len()];
+    if path.contains(':') {
+        // The path of a socket.
+        return Ok(("/".to_owned(), text.to_owned()));
+    }
+    if !path.starts_with(['/', '=', '*']) {
+        return Err(format!("a path begins with a slash: '/{path}={url}'"));
+    }
+    Ok((path.to_owned(), url.to_owned()))
 }
 
 /// `Name: value`

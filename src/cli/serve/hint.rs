@@ -18,6 +18,9 @@ pub(super) fn hint(args: &ServeArgs) -> Option<String> {
             "the origin of --cors follows an equals sign: --cors={word}"
         ));
     }
+    if word.contains("://") || word.starts_with("unix:") {
+        return Some(format!("to forward to it: daemun --proxy {word}"));
+    }
     if root.is_file()
         && root
             .extension()

@@ -87,3 +87,32 @@ pub(crate) struct Route {
     #[serde(default)]
     pub(crate) headers: Entries,
 }
+
+impl Route {
+    /// A route that forwards, with nothing else to say.
+    pub(crate) fn forwarding(path: Text, upstream: Text) -> Self {
+        Self {
+            path,
+            methods: None,
+            upstream: Some(upstream),
+            docroot: None,
+            strip_prefix: None,
+            rewrite_prefix: None,
+            host: None,
+            request_headers: Entries::default(),
+            forwarded: None,
+            encoded_slashes: None,
+            hide_headers: None,
+            intercept_errors: None,
+            accel_root: None,
+            accel_prefix: None,
+            compress: None,
+            redirect: None,
+            respond: None,
+            status: None,
+            media_type: None,
+            cache_control: None,
+            headers: Entries::default(),
+        }
+    }
+}

@@ -126,8 +126,9 @@ pub(crate) struct Server {
     /// Where it is, written as in `servers`.
     /// Required.
     pub(crate) address: Text,
-    /// Its share: with 2 it gets twice as many requests as with 1. At most 1000.
-    /// Default: `1`; for `srv://`, what the name servers say.
+    /// Its share: with 2 it gets twice as many requests as with 1. At most 1000. Not for `srv://`, whose weights the
+    /// name servers tell.
+    /// Default: `1`.
     pub(crate) weight: Option<Number>,
     /// Whether it gets requests only while none of the others can be had.
     /// Default: `false`.

@@ -27,6 +27,7 @@ use std::{
 
 use toml::Spanned;
 
+pub(super) use self::server::server_url;
 use self::upstream::Upstreams;
 use super::{
     AccessLog, CacheConfig, Config, Listen, ListenAddress, LogConfig,
@@ -82,6 +83,7 @@ pub(super) fn resolve(
             trusted_proxies,
             identity,
             sandbox,
+            named_upstreams: judge.upstreams.into_named(),
         })
     } else {
         Err(judge.problems)
@@ -112,7 +114,9 @@ impl Judge<'_> {
                 continue;
             };
             let address = match address {
-                ListenAddress::Unix(path) => ListenAddress::Unix(self.socket_path(&path)),
+                ListenAddress::Unix(path) if !is_abstract(&path) => {
+                    ListenAddress::Unix(self.base.join(path))
+                }
                 other => other,
             };
             // Two listeners on port 0 are two free ports.
@@ -231,15 +235,6 @@ impl Judge<'_> {
                 let problem = Problem::new(format!("`{key}` {why}")).help(help);
                 self.problems.push(problem.at(place));
             }
-        }
-    }
-
-    /// The path of a Unix socket, unless it is the name of an abstract one.
-    fn socket_path(&self, path: &Path) -> PathBuf {
-        if is_abstract(path) {
-            path.to_owned()
-        } else {
-            self.base.join(path)
         }
     }
 

@@ -1,7 +1,11 @@
 //! Servers of upstreams, as people write them: pure.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
+use super::absolute;
 use crate::{
     config::{
         error::{Problem, nearest, quoted},
@@ -33,11 +37,26 @@ pub(super) fn is_url(text: &str) -> bool {
     text.contains("://") || text.starts_with("unix:")
 }
 
+/// A server as its URL; the path of a socket is relative to the current folder here, as all that is given in code.
+pub(in crate::config) fn server_url(text: &str) -> String {
+    match text.strip_prefix("unix:") {
+        Some(path) if !path.is_empty() && !path.starts_with(['@', '/']) => {
+            format!("unix:{}", absolute(Path::new(path)).display())
+        }
+        None if !is_url(text) => format!("http://{text}"),
+        _ => text.to_owned(),
+    }
+}
+
 /// Reads `http://127.0.0.1:3000` and all the other forms. The path of a Unix socket is given as it was written.
 pub(super) fn parse(text: &str) -> Result<(ServerAddress, Protocol), Problem> {
     if let Some(path) = text.strip_prefix("unix:") {
         return match path {
-            "" | "@" => Err(refusal(text, "a path must follow `unix:`")),
+            "" => Err(refusal(text, "a path must follow `unix:`")),
+            _ if path.starts_with('@') => Err(refusal(
+                text,
+                "an abstract socket has no path to be reached by",
+            )),
             _ if path.starts_with("//") => Err(Problem::new(format!(
                 "{} is not a server: a path follows `unix:` at once",
                 quoted(text)
@@ -249,6 +268,7 @@ mod tests {
             ("unixx:///a", "write `unix:/a`"),
             ("gopher://a", "known scheme"),
             ("unix:", "must follow"),
+            ("unix:@app", "no path"),
             ("unix:///run/app.sock", "at once"),
             ("srv://127.0.0.1", "service"),
             ("srv://_http._tcp.example.com:80", "leave it out"),

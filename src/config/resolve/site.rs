@@ -8,12 +8,12 @@ use toml::Spanned;
 use super::Judge;
 use crate::{
     config::{
-        SiteConfig,
+        RouteAction, RouteConfig, SiteConfig,
         error::{NOWHERE, Problem, quoted},
         file::{Site, Text},
         upstream::Dialect,
     },
-    routing::HostPattern,
+    routing::{HostPattern, PathPattern},
     static_files::{DEFAULT_LISTING_LIMIT, Settings, SymlinkPolicy},
 };
 
@@ -102,6 +102,8 @@ impl Judge<'_> {
         if let Some(files) = &files {
             warn_of_missing(files, &error_pages);
         }
+        let routes = self.routes(&site.route, &settings, files.is_some());
+        self.spa_is_reached(site, &routes);
         SiteConfig {
             hosts: site
                 .hosts
@@ -111,7 +113,7 @@ impl Judge<'_> {
             dialect: self
                 .word(site.dialect.as_ref(), "dialect of paths", &Dialect::NAMES)
                 .unwrap_or_default(),
-            routes: self.routes(&site.route, &settings, files.is_some()),
+            routes,
             cache_control: self.cache_control(site.cache_control.as_ref()),
             headers: self.site_fields(&site.headers),
             error_pages,
@@ -119,6 +121,24 @@ impl Judge<'_> {
             hsts: self.hsts(site),
             https_redirect: self.https_redirect(site),
             files,
+        }
+    }
+
+    /// A page for paths without a file, where those are forwarded.
+    fn spa_is_reached(&mut self, site: &Site, routes: &[RouteConfig]) {
+        let forwards_all = routes.iter().any(|route| {
+            route.methods.is_empty()
+                && matches!(&route.pattern, PathPattern::Prefix(prefix) if prefix == "/")
+                && matches!(route.action, RouteAction::Upstream(_))
+        });
+        if let Some(spa) = site.spa.as_ref().filter(|_| forwards_all) {
+            let problem = Problem::new(
+                "`spa` answers paths without a file, and a route forwards all of them",
+            );
+            self.wrong(
+                spa,
+                problem.help("remove one of the two, or forward less: `path = \"/api/\"`"),
+            );
         }
     }
 

@@ -31,6 +31,12 @@ pub(super) struct Upstreams {
     urls: Vec<Arc<UpstreamConfig>>,
 }
 
+impl Upstreams {
+    pub(super) fn into_named(self) -> Vec<Arc<UpstreamConfig>> {
+        self.named
+    }
+}
+
 impl Judge<'_> {
     /// Steps 1 and 2.
     pub(super) fn upstreams(&mut self, resolvers: &[Text], written: &file::Upstreams) {
@@ -70,7 +76,7 @@ impl Judge<'_> {
             ejection: self.ejection(upstream),
             timeouts: self.timeouts(upstream),
             pool: self.pool(upstream),
-            queue: self.queue(upstream, &servers),
+            queue: self.queue(upstream),
             retries: upstream.retries.unwrap_or(default.retries),
             tls,
             header_size: (upstream.header_size.as_ref())
@@ -124,7 +130,7 @@ impl Judge<'_> {
     fn server(&mut self, written: &Text) -> Option<ServerConfig> {
         let (address, protocol) = self.located(written, server::parse(written.get_ref()))?;
         let address = match address {
-            ServerAddress::Unix(path) => ServerAddress::Unix(self.socket_path(&path)),
+            ServerAddress::Unix(path) => ServerAddress::Unix(self.base.join(path)),
             other => other,
         };
         Some(ServerConfig::new(address, protocol))
@@ -137,6 +143,13 @@ impl Judge<'_> {
             .and_then(|number| self.number(number, "max_connections", 0..=1_000_000));
         let id = (written.id.as_ref()).and_then(|text| self.located(text, id(text.get_ref())));
         let server = self.server(&written.address)?;
+        if matches!(server.address, ServerAddress::Service(_)) {
+            self.orphans_of_another(
+                [("weight", span(written.weight.as_ref()))],
+                "does nothing here: the name servers tell the weights of a service",
+                "remove it",
+            );
+        }
         Some(ServerConfig {
             weight: weight.unwrap_or(server.weight),
             is_backup: written.backup.as_ref().is_some_and(|on| *on.get_ref()),
@@ -207,9 +220,10 @@ impl Judge<'_> {
         }
     }
 
-    fn queue(&mut self, written: &file::Upstream, servers: &[ServerConfig]) -> QueueConfig {
+    fn queue(&mut self, written: &file::Upstream) -> QueueConfig {
         let default = QueueConfig::default();
-        if servers.iter().all(|server| server.max_connections == 0) {
+        let limits = (written.server.iter()).filter_map(|server| server.max_connections.as_ref());
+        if limits.into_iter().all(|limit| *limit.get_ref() == 0) {
             let keys = [
                 ("queue_size", span(written.queue_size.as_ref())),
                 ("queue_timeout", span(written.queue_timeout.as_ref())),

@@ -18,10 +18,9 @@ mod tests;
 
 use std::time::Duration;
 
-use self::timer::Timer;
-
 pub(crate) use self::exchange::{Exchanged, exchange};
 pub(crate) use self::streaming::Streaming;
+pub(crate) use self::timer::Timer;
 
 /// A connection to a server, between two exchanges.
 #[derive(Debug)]

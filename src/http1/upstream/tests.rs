@@ -146,6 +146,7 @@ impl Request {
             has_body: self.has_body,
             expects_continue: self.expects_continue,
             takes_trailers: self.takes_trailers,
+            needs_new: false,
             upgrade: self.upgrade,
             interim: &mut |status, fields| interim.push((status.as_u16(), fields.clone())),
         };

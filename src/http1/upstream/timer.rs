@@ -9,14 +9,14 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 #[derive(Debug, Default)]
-pub(super) struct Timer {
+pub(crate) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
     due: Option<Instant>,
 }
 
 impl Timer {
     /// From now on, so long; zero: for ever.
-    pub(super) fn wait(&mut self, patience: Duration) {
+    pub(crate) fn wait(&mut self, patience: Duration) {
         self.due = match patience {
             Duration::ZERO => None,
             patience => Instant::now().checked_add(patience),
@@ -24,12 +24,12 @@ impl Timer {
     }
 
     /// Nothing is waited for.
-    pub(super) fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         self.due = None;
     }
 
     /// Ready when the time is over.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(due) = self.due else {
             return Poll::Pending;
         };

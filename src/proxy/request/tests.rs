@@ -590,3 +590,28 @@ fn an_upgrade_is_to_what_may_pass() {
         assert_eq!(upgrade(&parts), None);
     }
 }
+
+#[test]
+fn what_is_not_believed_before_a_body_is_not_believed_behind_it() {
+    let parts = request(&[
+        ("X-Sum", "1"),
+        ("X-Sum", "2"),
+        ("X-Forwarded-For", "203.0.113.9"),
+        ("X-Forwarded-For", "203.0.113.10"),
+        ("x_real_ip", "203.0.113.9"),
+        ("Forwarded", "for=203.0.113.9"),
+        ("Cookie", "a=1"),
+        ("X-Request-Id", "1"),
+        ("Grpc-Status", "0"),
+    ]);
+    let mut trailers = parts.headers;
+    keep_trailers(&mut trailers);
+    let mut out = Vec::new();
+    for (name, value) in &trailers {
+        out.put(name.as_str().as_bytes(), value.as_bytes());
+    }
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "x-sum: 1\r\nx-sum: 2\r\ngrpc-status: 0\r\n"
+    );
+}

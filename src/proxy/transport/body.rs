@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::exchange::Target;
+use super::http2::Http2Body;
 use super::pool::Pool;
 use super::socket::Socket;
 use crate::http1::upstream::Streaming;
@@ -22,6 +23,7 @@ pub(crate) enum AnswerBody {
     /// All of it came with the head.
     Held(Bytes),
     Http1(Box<Http1Body>),
+    Http2(Box<Http2Body>),
 }
 
 /// A body that comes by HTTP/1.1; then its connection goes back to where it was taken from.
@@ -61,6 +63,7 @@ impl Body for AnswerBody {
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
             Self::Http1(body) => body.poll_frame(context),
+            Self::Http2(body) => body.poll_frame(context),
         }
     }
 
@@ -69,6 +72,7 @@ impl Body for AnswerBody {
             Self::Empty => true,
             Self::Held(_) => false,
             Self::Http1(body) => body.streaming.is_over(),
+            Self::Http2(body) => body.is_end_stream(),
         }
     }
 
@@ -77,6 +81,7 @@ impl Body for AnswerBody {
             Self::Empty => SizeHint::with_exact(0),
             Self::Held(data) => SizeHint::with_exact(data.len() as u64),
             Self::Http1(body) => body.streaming.size_hint(),
+            Self::Http2(body) => body.size_hint(),
         }
     }
 }

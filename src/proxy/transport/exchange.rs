@@ -69,6 +69,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) expects_continue: bool,
     /// Whether fields after the answer's body are wanted.
     pub(crate) takes_trailers: bool,
+    /// Whether a connection of the pool will not do: one has failed already.
+    pub(crate) needs_new: bool,
     /// The protocols to go over to; by HTTP/1.1 only.
     pub(crate) upgrade: Option<&'a [u8]>,
     /// Told of each interim answer but 101.

@@ -9,6 +9,7 @@ mod body;
 mod connect;
 mod error;
 mod exchange;
+mod http2;
 mod patience;
 mod pool;
 mod shards;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use self::body::Http1Body;
 use self::connect::Connector;
+use self::http2::Http2;
 use self::pool::Pool;
 use self::socket::Socket;
 use crate::config::upstream::UpstreamConfig;
@@ -42,20 +44,23 @@ pub(crate) struct Transport {
     connector: Connector,
     pool: Arc<Pool>,
     limits: Limits,
+    http2: Http2,
 }
 
 impl Transport {
     /// Reads the files that the configuration of TLS names.
     pub(crate) fn new(config: &UpstreamConfig) -> Result<Self, TransportError> {
+        let limits = Limits {
+            head: config.header_size,
+            first_byte: config.timeouts.first_byte,
+            idle: config.timeouts.idle,
+            keeps_alive: config.pool.size > 0,
+        };
         Ok(Self {
             connector: Connector::new(config)?,
             pool: Pool::new(config.pool),
-            limits: Limits {
-                head: config.header_size,
-                first_byte: config.timeouts.first_byte,
-                idle: config.timeouts.idle,
-                keeps_alive: config.pool.size > 0,
-            },
+            limits,
+            http2: Http2::new(config, limits),
         })
     }
 
@@ -65,8 +70,17 @@ impl Transport {
         target: &Target,
         request: &mut Outgoing<'_>,
     ) -> Result<Answer, Failure> {
+        if target.protocol.is_http2 {
+            // Apart, since its future is large and this one is not.
+            return Box::pin(self.http2.send(&self.connector, target, request)).await;
+        }
         loop {
-            let (connection, idle) = match self.pool.take(target) {
+            let pooled = if request.needs_new {
+                None
+            } else {
+                self.pool.take(target)
+            };
+            let (connection, idle) = match pooled {
                 Some((connection, idle)) => (connection, Some(idle)),
                 None => (Connection::new(self.connector.connect(target).await?), None),
             };

@@ -19,6 +19,7 @@ use crate::proxy::fields::{Sink, WriteFields};
 use crate::proxy::request_body::RequestBody;
 
 mod encrypted;
+mod http2;
 
 const PLAIN: Protocol = Protocol {
     is_tls: false,
@@ -129,6 +130,7 @@ impl Ask<'_> {
             body: &mut self.body,
             expects_continue: false,
             takes_trailers: true,
+            needs_new: false,
             upgrade: self.upgrade,
             interim: &mut |_, _| {},
         };

@@ -78,6 +78,7 @@ impl Probe for Transport {
             has_body: false,
             expects_continue: false,
             takes_trailers: false,
+            needs_new: false,
             upgrade: None,
             interim: &mut nobody,
         };

@@ -1,13 +1,14 @@
 //! Which server gets a request.
 //!
-//! 1. The best rank there is: servers before backups; fit ones, then those of which nothing is known, then, in need, those left out.
-//! 2. The server that knows the client, if it is fit.
-//! 3. Otherwise the balance decides among those of the best rank that have room.
+//! 1. The server that knows the client, if it is fit.
+//! 2. Mostly all are well: then one or two by the balance are looked at, and no more.
+//! 3. Otherwise all are: the best rank there is counts, which is servers before backups; fit ones, then those of which nothing is known,
+//!    then, in need, those left out. Among those of it that have room, the balance decides.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
 
-use super::balance::{self, Candidate, digest};
+use super::balance::{self, Candidate, FULL_SHARE, digest};
 use super::condition::Standing;
 use super::group::Group;
 use super::lease::Lease;
@@ -44,16 +45,20 @@ thread_local! {
 impl Group {
     pub(super) fn select(&self, asked: &Asked<'_>, tried: &[ServerKey]) -> Selected {
         let set = self.set();
+        if let Some(known) = self.known(&set, Standing::Fit, asked, tried) {
+            return self.claim_known(known);
+        }
+        let quick = self.quick(&set, tried).map(|index| &set.members[index]);
+        if let Some(lease) = quick.and_then(|member| member.server.claim(&self.clock)) {
+            return Selected::Place(self.introduce(lease));
+        }
         CANDIDATES.with_borrow_mut(|candidates| {
             for _ in 0..MOST_LOOKS {
                 let Some(best) = self.gather(&set, tried, candidates) else {
                     return Selected::Nobody;
                 };
-                if let Some(known) = self.known(&set, best, asked, tried) {
-                    return match known.server.claim(&self.clock) {
-                        Some(lease) => Selected::Place(lease),
-                        None => Selected::Full(vec![known.server.key]),
-                    };
+                if let Some(known) = self.known(&set, best.standing, asked, tried) {
+                    return self.claim_known(known);
                 }
                 if candidates.is_empty() {
                     return Selected::Full(self.of_rank(&set, best, tried));
@@ -64,10 +69,45 @@ impl Group {
                     return Selected::Place(self.introduce(lease));
                 }
             }
-            let Some(best) = self.gather(&set, tried, candidates) else {
-                return Selected::Nobody;
-            };
-            Selected::Full(self.of_rank(&set, best, tried))
+            match self.gather(&set, tried, candidates) {
+                Some(best) => Selected::Full(self.of_rank(&set, best, tried)),
+                None => Selected::Nobody,
+            }
+        })
+    }
+
+    /// Who knows a client is waited for.
+    fn claim_known(&self, known: &Member) -> Selected {
+        match known.server.claim(&self.clock) {
+            Some(lease) => Selected::Place(lease),
+            None => Selected::Full(vec![known.server.key]),
+        }
+    }
+
+    /// The place of a server that can be had without a look at all of them, if nothing speaks against it.
+    fn quick(&self, set: &Set, tried: &[ServerKey]) -> Option<usize> {
+        let is_plain = |index: usize| {
+            let member = &set.members[index];
+            let condition = &member.server.condition;
+            member.server.has_room()
+                && !tried.contains(&member.server.key)
+                && condition.standing(&self.clock) == Some(Standing::Fit)
+                && condition.share(self.config.slow_start, &self.clock) == FULL_SHARE
+        };
+        if let Some(turns) = set.turns(false) {
+            return turns.next().filter(|&index| is_plain(index));
+        }
+        let (one, other) = set.spread()?.two(&mut random)?;
+        if !is_plain(one) || !is_plain(other) {
+            return None;
+        }
+        let load = |of: usize, by: usize| {
+            set.members[of].server.in_flight() as u64 * u64::from(set.members[by].weight)
+        };
+        Some(if load(other, one) < load(one, other) {
+            other
+        } else {
+            one
         })
     }
 
@@ -127,25 +167,29 @@ impl Group {
         }
     }
 
-    /// The server that knows the client, backup or not, unless it is less fit than others.
+    /// The server that knows the client, backup or not, unless it is worse off than this.
     fn known<'s>(
         &self,
         set: &'s Set,
-        best: Rank,
+        worst: Standing,
         asked: &Asked<'_>,
         tried: &[ServerKey],
     ) -> Option<&'s Member> {
         let is_fit = |member: &&Member| {
             let rank = self.rank(member, tried);
-            rank.is_some_and(|rank| rank.standing <= best.standing)
+            rank.is_some_and(|rank| rank.standing <= worst)
         };
-        let fit = || set.members.iter().filter(is_fit);
         match self.config.sticky.as_ref()? {
-            Sticky::Cookie(name) => sticky::tokens(asked.headers, name)
-                .find_map(|token| fit().find(|member| member.server.token == token)),
+            Sticky::Cookie(name) => sticky::tokens(asked.headers, name).find_map(|token| {
+                let mut known = set
+                    .members
+                    .iter()
+                    .filter(|member| member.server.token == token);
+                known.find(is_fit)
+            }),
             Sticky::Route(name) => sticky::routes(asked.headers, asked.path, name).find_map(|id| {
                 let has_id = |member: &&Member| member.server.id.as_deref() == Some(id);
-                fit().find(has_id)
+                set.members.iter().filter(has_id).find(is_fit)
             }),
         }
     }

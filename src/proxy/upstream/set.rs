@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::balance::Turns;
+use super::balance::{Spread, Turns};
 use super::endpoint::Endpoint;
 use super::group::Group;
 use super::server::Server;
@@ -13,6 +13,8 @@ pub(super) struct Set {
     pub(super) members: Box<[Member]>,
     /// Round robin among the servers, and among the backups.
     turns: Option<[Turns; 2]>,
+    /// Of all but backups.
+    spread: Option<Spread>,
 }
 
 #[derive(Clone, Debug)]
@@ -54,7 +56,10 @@ impl Set {
             });
         }
         Self {
-            turns: (config.balance == Balance::RoundRobin).then(|| turns(&members)),
+            turns: (config.balance == Balance::RoundRobin)
+                .then(|| [false, true].map(|is_backup| Turns::new(&weights(&members, is_backup)))),
+            spread: (config.balance == Balance::PowerOfTwo)
+                .then(|| Spread::new(&weights(&members, false))),
             members: members.into(),
         }
     }
@@ -75,6 +80,10 @@ impl Set {
         Some(&turns[usize::from(is_backup)])
     }
 
+    pub(super) fn spread(&self) -> Option<&Spread> {
+        self.spread.as_ref()
+    }
+
     /// Servers that are in this set, and not in the other one.
     pub(super) fn without<'s>(&'s self, other: &'s Self) -> impl Iterator<Item = &'s Arc<Server>> {
         let is_in = |key| other.members.iter().any(|member| member.server.key == key);
@@ -85,13 +94,11 @@ impl Set {
     }
 }
 
-fn turns(members: &[Member]) -> [Turns; 2] {
-    [false, true].map(|is_backup| {
-        let of_kind = members.iter().enumerate();
-        let of_kind = of_kind.filter(|(_, member)| member.is_backup == is_backup);
-        let weights: Vec<_> = of_kind
-            .map(|(index, member)| (index, member.weight))
-            .collect();
-        Turns::new(&weights)
-    })
+/// Places in the set, and weights.
+fn weights(members: &[Member], is_backup: bool) -> Vec<(usize, u32)> {
+    let of_kind = members.iter().enumerate();
+    let of_kind = of_kind.filter(|(_, member)| member.is_backup == is_backup);
+    of_kind
+        .map(|(index, member)| (index, member.weight))
+        .collect()
 }

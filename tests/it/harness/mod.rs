@@ -1,8 +1,10 @@
 //! A real server on a port of its own, and a client that sees every byte.
 
 mod app;
+mod back;
 mod check;
 mod client;
+mod dns;
 mod docroot;
 pub(crate) mod h2;
 mod hyper_peer;
@@ -15,7 +17,11 @@ mod tls;
 use std::time::{Duration, Instant};
 
 pub(crate) use app::{Journal, Seen, app};
+pub(crate) use back::{
+    Back, Conversation, HELLO, Received, Refusing, forwarding, in_front, in_front_of, statuses,
+};
 pub(crate) use client::{Client, PATIENCE};
+pub(crate) use dns::{Dns, Known};
 pub(crate) use docroot::{
     A_JS, A_JS_BR, A_JS_GZ, A_JS_GZ_LEVEL_1, A_JS_ZST, Docroot, OTHER_JS, OTHER_JS_GZ, PUBLISHED,
     PUBLISHED_DATE, SECRET, pattern,

@@ -164,6 +164,38 @@ async fn a_server_may_ask_who_comes() {
 }
 
 #[tokio::test]
+async fn http_2_is_agreed_on() {
+    let authority = Authority::new();
+    let both = Protocol {
+        is_tls: true,
+        is_http2: true,
+    };
+    let acceptor = authority.acceptor("localhost", false, &["h2", "http/1.1"]);
+    let speaks = Back::new(move |socket, _| {
+        let acceptor = acceptor.clone();
+        async move {
+            let stream = acceptor.accept(socket).await.unwrap();
+            http2::serve(stream, 10, http2::tell).await;
+        }
+    })
+    .await;
+    let transport = Transport::new(&authority.config()).unwrap();
+    let target_h2 = target(speaks.address, both);
+    for _ in 0..2 {
+        assert!(
+            get("/")
+                .read(&transport, &target_h2)
+                .await
+                .starts_with("GET")
+        );
+    }
+    assert_eq!(speaks.connections(), 1);
+    let silent = back(authority.acceptor("localhost", false, &[])).await;
+    let target = target(silent.address, both);
+    assert_eq!(kind(&authority.config(), &target).await, FailureKind::Tls);
+}
+
+#[tokio::test]
 async fn a_handshake_is_part_of_the_time_to_connect() {
     let back = Back::new(|socket, _| async move {
         tokio::time::sleep(Duration::from_secs(60)).await;

@@ -28,14 +28,20 @@ pub(in super::super) fn least_connections(
     let mut best = 0;
     let mut weight_of_equals = 0;
     for (place, candidate) in candidates.iter().enumerate() {
-        let weight = candidate.effective_weight();
         if place == 0 || candidate.is_less_loaded(&candidates[best]) {
             best = place;
-            weight_of_equals = weight;
+            weight_of_equals = candidate.effective_weight();
         } else if !candidates[best].is_less_loaded(candidate) {
-            weight_of_equals += weight;
-            if super::below(weight_of_equals, random()) < weight {
-                best = place;
+            weight_of_equals += candidate.effective_weight();
+        }
+    }
+    // Those that are equal to the first best one stand behind it.
+    let mut left = super::below(weight_of_equals, random());
+    for (place, candidate) in candidates.iter().enumerate().skip(best) {
+        if !candidates[best].is_less_loaded(candidate) {
+            match left.checked_sub(candidate.effective_weight()) {
+                Some(rest) => left = rest,
+                None => return place,
             }
         }
     }

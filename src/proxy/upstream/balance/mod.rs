@@ -2,10 +2,12 @@
 
 mod hash;
 mod load;
+mod spread;
 mod turns;
 
 pub(super) use self::hash::{digest, rendezvous};
 pub(super) use self::load::{least_connections, two_choices};
+pub(super) use self::spread::Spread;
 pub(super) use self::turns::Turns;
 
 /// What a full share is, in the units of [`Candidate::share`].

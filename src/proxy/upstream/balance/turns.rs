@@ -27,6 +27,12 @@ impl Turns {
         }
     }
 
+    /// Whose turn it is, whether it can take the request or not.
+    pub(in super::super) fn next(&self) -> Option<usize> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        self.order.get(turn % self.order.len().max(1)).copied()
+    }
+
     /// The candidate whose turn it is, by its place among them. Candidates are in the order of their places in the set.
     pub(in super::super) fn choose(
         &self,
@@ -36,11 +42,8 @@ impl Turns {
         let fullest = candidates.iter().map(|candidate| candidate.share).max();
         let fullest = fullest.unwrap_or(1);
         for _ in 0..MOST_PASSED {
-            let turn = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(index) = self.order.get(turn % self.order.len().max(1)) else {
-                break;
-            };
-            let found = candidates.binary_search_by_key(index, |candidate| candidate.index);
+            let Some(index) = self.next() else { break };
+            let found = candidates.binary_search_by_key(&index, |candidate| candidate.index);
             // One that just came takes only some of its turns.
             let mut takes = |place: usize| {
                 let share = candidates[place].share;
@@ -85,13 +88,8 @@ fn shortened(servers: &[(usize, u32)]) -> Vec<i64> {
         .iter()
         .map(|server| u64::from(server.1.max(1)) / divisor);
     let total: u64 = weights.clone().sum();
-    let coarse = |weight: u64| {
-        if total > LONGEST_ROUND {
-            (weight * LONGEST_ROUND / total).max(1)
-        } else {
-            weight
-        }
-    };
+    let most = LONGEST_ROUND.min(total);
+    let coarse = |weight: u64| (weight * most / total).max(1);
     // Weights are of 32 bits.
     let signed = |weight| i64::try_from(weight).unwrap_or(i64::MAX);
     weights.map(coarse).map(signed).collect()

@@ -3,6 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::super::endpoint::Endpoint;
 use super::super::group::Group;
 use super::super::health::Probe;
 use super::super::tasks::Tasks;
@@ -37,19 +41,22 @@ impl Probe for Answers {
     }
 }
 
-fn checked(servers: Vec<ServerConfig>) -> (Arc<Upstream>, Arc<Answers>, Tasks) {
-    let health = HealthCheck {
-        path: Box::from("/healthz"),
+fn check(body: Option<&str>) -> HealthCheck {
+    HealthCheck {
+        path: Box::from("/healthz?full"),
         host: None,
         interval: Duration::from_secs(5),
         timeout: Duration::from_secs(2),
         rise: 2,
         fall: 3,
-        statuses: vec![(200, 399)],
-        body: None,
-    };
+        statuses: vec![(200, 299), (401, 401)],
+        body: body.map(Box::from),
+    }
+}
+
+fn checked(servers: Vec<ServerConfig>) -> (Arc<Upstream>, Arc<Answers>, Tasks) {
     let upstream = upstream(UpstreamConfig {
-        health: Some(health),
+        health: Some(check(None)),
         ..config(servers)
     });
     let answers = Arc::new(Answers::default());
@@ -58,7 +65,7 @@ fn checked(servers: Vec<ServerConfig>) -> (Arc<Upstream>, Arc<Answers>, Tasks) {
     (upstream, answers, tasks)
 }
 
-async fn names_picked(upstream: &Arc<Upstream>) -> Vec<String> {
+fn names_picked(upstream: &Arc<Upstream>) -> Vec<String> {
     let mut names = Vec::new();
     for _ in 0..40 {
         if let Selected::Place(lease) = select(&upstream.group) {
@@ -88,14 +95,14 @@ async fn pass(seconds: u64) {
 async fn who_has_passed_no_check_gets_nothing_unless_nobody_has() {
     let (upstream, answers, _tasks) = checked(servers(2));
     pass(1).await;
-    assert_eq!(names_picked(&upstream).await.len(), 2);
+    assert_eq!(names_picked(&upstream).len(), 2);
     answers.set(2, true);
     pass(7).await;
-    assert_eq!(names_picked(&upstream).await, ["10.0.0.2:80"]);
+    assert_eq!(names_picked(&upstream), ["10.0.0.2:80"]);
     assert_eq!(state(&upstream, "10.0.0.1:80"), State::Unknown);
     answers.set(1, true);
     pass(7).await;
-    assert_eq!(names_picked(&upstream).await.len(), 2);
+    assert_eq!(names_picked(&upstream).len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +116,7 @@ async fn who_fails_checks_is_down_until_some_pass() {
     assert_eq!(state(&upstream, "10.0.0.1:80"), State::Up);
     pass(12).await;
     assert_eq!(state(&upstream, "10.0.0.1:80"), State::Down);
-    assert_eq!(names_picked(&upstream).await, ["10.0.0.2:80"]);
+    assert_eq!(names_picked(&upstream), ["10.0.0.2:80"]);
     answers.set(2, false);
     pass(20).await;
     let none = pick_none(&upstream).await;
@@ -117,7 +124,7 @@ async fn who_fails_checks_is_down_until_some_pass() {
     assert!(none.retry_after() > 0);
     answers.set(1, true);
     pass(12).await;
-    assert_eq!(names_picked(&upstream).await, ["10.0.0.1:80"]);
+    assert_eq!(names_picked(&upstream), ["10.0.0.1:80"]);
 }
 
 async fn pick_none(upstream: &Arc<Upstream>) -> Unavailable {
@@ -174,4 +181,59 @@ fn tasks_can_start_again_after_their_runtime() {
         tasks.start(&upstream.group, &answers);
         until("it is up", || state(&upstream, "10.0.0.1:80") == State::Up).await;
     });
+}
+
+/// Checks a server that answers with these bytes, and closes; what is wrong with it, and what it was asked.
+async fn probe(answer: &str, check: &HealthCheck) -> (Result<(), String>, String) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let config = server(ServerAddress::Socket(listener.local_addr().unwrap()));
+    let target = Endpoint::configured(&config)
+        .unwrap()
+        .target(config.protocol);
+    let transport = Transport::new(&super::config(vec![config])).unwrap();
+    let serve = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"\r\n\r\n") {
+            asked.push(stream.read_u8().await.unwrap());
+        }
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        String::from_utf8(asked).unwrap()
+    };
+    let (outcome, asked) = tokio::join!(transport.probe(&target, check), serve);
+    (outcome, asked)
+}
+
+#[tokio::test]
+async fn a_check_passes_by_status_and_body() {
+    let ok = "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nall well";
+    let chunked =
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nall\r\n5\r\n well\r\n0\r\n\r\n";
+    let late = format!("HTTP/1.0 200 OK\r\n\r\n{}all well", "x".repeat(70_000));
+    let asked_in = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n";
+    let error = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+    let body = Some("all well");
+    for (answer, body, expected) in [
+        (ok, None, Ok(())),
+        (ok, body, Ok(())),
+        (chunked, body, Ok(())),
+        (ok, Some("all ill"), Err("\"all ill\" is not in its body")),
+        (&late, body, Err("\"all well\" is not in its body")),
+        (asked_in, None, Ok(())),
+        (error, None, Err("status 503")),
+    ] {
+        let (outcome, asked) = probe(answer, &check(body)).await;
+        assert_eq!(outcome, expected.map_err(String::from), "{answer:.40}");
+        assert!(
+            asked.starts_with("GET /healthz?full HTTP/1.1\r\n"),
+            "{asked}"
+        );
+        assert!(
+            asked.to_lowercase().contains("\r\nhost: 127.0.0.1:"),
+            "{asked}"
+        );
+    }
+    for wrong in ["", "SSH-2.0-OpenSSH\r\n"] {
+        assert!(probe(wrong, &check(None)).await.0.is_err(), "{wrong}");
+    }
 }

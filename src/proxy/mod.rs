@@ -19,6 +19,7 @@ pub(crate) mod request_body;
 pub(crate) mod request_id;
 pub(crate) mod response;
 mod service;
+mod switch;
 pub(crate) mod target;
 pub(crate) mod transport;
 pub(crate) mod tunnel;

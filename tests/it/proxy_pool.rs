@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::harness::h2::{
-    ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, frame,
+    ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, block, frame,
 };
 use crate::harness::{
     Back, Docroot, HELLO, Refusing, TestServer, eventually, in_front, in_front_of, pattern,
@@ -98,7 +98,7 @@ fn what_an_application_says_of_its_patience_is_heeded() {
     let back = Back::new(|conversation| {
         while conversation.next().is_some() {
             conversation.send(HELLO.replace("\r\n\r\n", "\r\nKeep-Alive: timeout=1\r\n\r\n"));
-            if !conversation.pause(Duration::from_millis(1000)) {
+            if !conversation.pause(Duration::from_secs(1)) {
                 return;
             }
         }
@@ -266,9 +266,10 @@ fn raw_http_2(first: Vec<u8>) -> Back {
                         return;
                     }
                 }
-                // Answered at once: `:status: 200` and a body.
+                // Answered at once: `:status: 200`, a type, and a body.
                 HEADERS => {
-                    let mut answer = frame(HEADERS, END_HEADERS, stream, &[0x88]);
+                    let fields = [&[0x88][..], &block(&[("content-type", "text/plain")])].concat();
+                    let mut answer = frame(HEADERS, END_HEADERS, stream, &fields);
                     answer.extend(frame(DATA, END_STREAM, stream, b"hello"));
                     conversation.send(answer);
                 }

@@ -9,6 +9,7 @@ pub(crate) mod accel;
 mod answer;
 mod attempt;
 pub(crate) mod caller;
+pub(crate) mod digits;
 mod failure;
 pub(crate) mod far_end;
 pub(crate) mod fields;

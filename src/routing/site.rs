@@ -79,6 +79,10 @@ impl Site {
         }
     }
 
+    pub(super) fn has_ready(&self) -> bool {
+        self.is_plain && self.files.is_some()
+    }
+
     /// Only of a site that has nothing to say but its files.
     pub(super) fn ready(&self, request: PlainGet<'_>) -> Option<Ready> {
         let files = self.files.as_ref().filter(|_| self.is_plain)?;

@@ -3,6 +3,8 @@
 use crate::certificate::Key;
 use crate::contender::{Contender, Kind, Wire};
 use crate::document_root::{LARGE, LARGE_SIZE, MANY_COUNT, MANY_FOLDER};
+use crate::options::Options;
+use crate::proxy::gateway::{self, Forwards};
 
 /// One kind of traffic, measured on every server.
 pub(crate) struct Case {
@@ -38,6 +40,10 @@ pub(crate) enum Traffic {
     Multiplexed(&'static str, Wire),
     /// One small file over a new TLS connection each time.
     Handshakes(&'static str, Key),
+    /// One file that the upstream has, through the server.
+    Proxied(&'static str),
+    /// Messages over WebSocket to the upstream and back, through the server.
+    Messages,
 }
 
 /// What is compared.
@@ -145,6 +151,27 @@ pub(crate) const CASES: &[Case] = &[
             1.0,
         )
     },
+    Case::requests(
+        "proxy-1k",
+        "1 KiB from a kept-alive upstream",
+        Traffic::Proxied("1k.html"),
+        1.1,
+    ),
+    Case::requests(
+        "proxy-100k",
+        "100 KiB from a kept-alive upstream",
+        Traffic::Proxied("100k.js"),
+        2.0,
+    ),
+    Case {
+        connections: 50,
+        ..Case::requests(
+            "proxy-ws",
+            "128 bytes to the upstream and back over WebSocket, one at a time on each connection",
+            Traffic::Messages,
+            1.0,
+        )
+    },
 ];
 
 impl Case {
@@ -206,9 +233,21 @@ impl Case {
         self.wire() != Wire::Plain
     }
 
+    /// Whether the servers forward, and an upstream answers.
+    pub(crate) fn is_proxied(&self) -> bool {
+        matches!(self.traffic, Traffic::Proxied(_) | Traffic::Messages)
+    }
+
     /// The servers of this case, each before those that are compared with it.
-    pub(crate) fn contenders(&self, servers: &[Kind]) -> Vec<Contender> {
-        let plain = servers.iter().map(|kind| Contender {
+    pub(crate) fn contenders(
+        &self,
+        options: &Options,
+        forwards: Option<Forwards>,
+    ) -> Vec<Contender> {
+        if forwards.is_some() {
+            return gateway::contenders(&options.proxies, forwards);
+        }
+        let plain = options.servers.iter().map(|kind| Contender {
             wire: self.wire(),
             ..Contender::plain(*kind)
         });

@@ -6,8 +6,10 @@ use std::process::Command;
 use crate::Result;
 use crate::cases::{Case, RANGE_LENGTH, Traffic, many_paths, range_starts};
 use crate::client::{Answer, Client};
+use crate::contender::Kind;
 use crate::document_root::{DocumentRoot, LARGE, LARGE_SIZE};
 use crate::process::Running;
+use crate::proxy::{upstream, websocket};
 
 /// What the load needs to know from the answers.
 #[derive(Default)]
@@ -28,6 +30,11 @@ pub(crate) fn answers(case: &Case, server: &Running, root: &DocumentRoot) -> Res
         Traffic::Close(name) => closed(client, name, root)?,
         Traffic::Ranges => ranges(client, root)?,
         Traffic::Multiplexed(name, _) | Traffic::Handshakes(name, _) => http2(server, name, root)?,
+        Traffic::Proxied(name) => {
+            forwarded(server)?;
+            whole_files(client, &[format!("/{name}")], root)?;
+        }
+        Traffic::Messages => websocket::check(server.address)?,
     }
     Ok(Checked::default())
 }
@@ -72,6 +79,21 @@ fn http2(server: &Running, name: &str, root: &DocumentRoot) -> Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     if said != "2 200" || output.stdout != fs::read(root.file(name))? {
         return Err(format!("{name}: {said}, {} bytes", output.stdout.len()).into());
+    }
+    Ok(())
+}
+
+/// What the upstream has to be told, unless it is told nothing.
+fn forwarded(server: &Running) -> Result<()> {
+    let answer = Client::connect(server.address)?.get(upstream::FIELDS, &[])?;
+    let head = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
+    let told = head.contains("\r\nx-forwarded-for: 127.0.0.1\r\n");
+    let tells = server
+        .contender
+        .forwards
+        .is_some_and(|forwards| forwards.tells_client || server.contender.kind == Kind::Daemun);
+    if answer.status != 200 || told != tells {
+        return Err(format!("status {}, the upstream got {head}", answer.status).into());
     }
     Ok(())
 }

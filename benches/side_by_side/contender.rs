@@ -7,6 +7,7 @@ use std::process::Command;
 use crate::Result;
 use crate::certificate::{self, Key};
 use crate::document_root::DocumentRoot;
+use crate::proxy::gateway::{self, Forwards};
 use crate::{serve_dir, tools};
 
 /// A server program.
@@ -21,6 +22,8 @@ pub(crate) enum Kind {
     ServeDir,
     Caddy,
     StaticWebServer,
+    /// Only forwards.
+    HaProxy,
 }
 
 /// What a server speaks.
@@ -43,6 +46,8 @@ pub(crate) struct Contender {
     pub(crate) wire: Wire,
     /// Whether it gets connections in great numbers, for which nginx sets memory aside at its start.
     pub(crate) is_crowded: bool,
+    /// What it forwards to, when it serves no files.
+    pub(crate) forwards: Option<Forwards>,
 }
 
 impl Kind {
@@ -64,6 +69,7 @@ impl Kind {
             Self::ServeDir => "serve-dir",
             Self::Caddy => "caddy",
             Self::StaticWebServer => "static-web-server",
+            Self::HaProxy => "haproxy",
         }
     }
 
@@ -72,6 +78,7 @@ impl Kind {
         match self {
             Self::Nginx | Self::NginxUncorked => Some(("nginx", "nginx-light")),
             Self::Caddy => Some(("caddy", "caddy")),
+            Self::HaProxy => Some(("haproxy", "haproxy")),
             Self::Daemun | Self::ServeDir | Self::StaticWebServer => None,
         }
     }
@@ -84,8 +91,13 @@ impl Kind {
             Self::Nginx | Self::NginxUncorked => Command::new(NGINX),
             Self::Caddy => Command::new("caddy"),
             Self::StaticWebServer => Command::new(static_web_server()),
+            Self::HaProxy => Command::new(HAPROXY),
         };
-        let flag = if self == Self::Caddy { "version" } else { "-V" };
+        let flag = match self {
+            Self::Caddy => "version",
+            Self::HaProxy => "-v",
+            _ => "-V",
+        };
         let output = command
             .arg(flag)
             .output()
@@ -95,6 +107,8 @@ impl Kind {
         let line = said.lines().next().unwrap_or("unknown");
         line.trim_start_matches("nginx version: nginx/")
             .trim_start_matches("Version:")
+            .trim_start_matches("HAProxy version")
+            .trim_end_matches("- https://haproxy.org/")
             .trim()
             .to_owned()
     }
@@ -107,6 +121,7 @@ impl Contender {
             logs: false,
             wire: Wire::Plain,
             is_crowded: false,
+            forwards: None,
         }
     }
 
@@ -145,6 +160,9 @@ impl Contender {
                     configuration,
                 ]
             }
+            Kind::HaProxy => [HAPROXY, "-db", "-f", &configuration]
+                .map(str::to_owned)
+                .to_vec(),
             Kind::ServeDir => vec![
                 std::env::current_exe()?.display().to_string(),
                 serve_dir::WORD.into(),
@@ -173,6 +191,9 @@ impl Contender {
     }
 
     fn configuration(self, root: &DocumentRoot, folder: &str, port: u16) -> Result<String> {
+        if let Some(forwards) = self.forwards {
+            return gateway::configuration(self.kind, forwards, folder, port);
+        }
         let served = root.path().display().to_string();
         let tls = match self.wire {
             Wire::Tls(kind) => Some(certificate::pair(root.scratch(), kind)?),
@@ -200,13 +221,14 @@ impl Contender {
             Kind::StaticWebServer => format!(
                 "[general]\nhost = \"127.0.0.1\"\nport = {port}\nroot = \"{served}\"\nlog-level = \"error\"\ncompression = false\nthreads-multiplier = 1\n"
             ),
-            Kind::ServeDir => String::new(),
+            Kind::ServeDir | Kind::HaProxy => String::new(),
         })
     }
 }
 
 /// Debian's folder of system programs is not in everybody's `PATH`.
 const NGINX: &str = "/usr/sbin/nginx";
+const HAPROXY: &str = "/usr/sbin/haproxy";
 
 fn static_web_server() -> PathBuf {
     PathBuf::from(tools::STATIC_WEB_SERVER_ROOT).join("bin/static-web-server")

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::Result;
 use crate::cases::{Case, RANGE_LENGTH, Traffic, many_paths, range_starts};
@@ -10,7 +11,8 @@ use crate::check::Checked;
 use crate::document_root::{DocumentRoot, LARGE};
 use crate::multiplexed;
 use crate::options::Options;
-use crate::process::Running;
+use crate::process::{Running, cpu_seconds_of_children, pinned};
+use crate::proxy::websocket;
 
 /// What wrk counted in one turn.
 #[derive(Clone, Default)]
@@ -64,18 +66,12 @@ pub(crate) fn run(
         Traffic::Handshakes(name, _) => {
             return multiplexed::handshakes(name, server, seconds, options);
         }
+        Traffic::Messages => return websocket::load(case, server.address, seconds, options),
         _ => {}
     }
     let script = root.scratch().join("load.lua");
     fs::write(&script, script_of(case))?;
-    let mut wrk = Command::new("setpriv");
-    wrk.args([
-        "--pdeathsig",
-        "TERM",
-        "taskset",
-        "--cpu-list",
-        &options.load_core.to_string(),
-    ]);
+    let mut wrk = pinned(options.load_core);
     wrk.args(["wrk", "--threads", "1", "--timeout", "10s"]);
     wrk.args([
         "--connections",
@@ -104,8 +100,9 @@ fn path_of(case: &Case) -> &'static str {
         | Traffic::Close(name)
         | Traffic::Logged(name)
         | Traffic::Multiplexed(name, _)
-        | Traffic::Handshakes(name, _) => name,
-        Traffic::Many | Traffic::Ranges => "",
+        | Traffic::Handshakes(name, _)
+        | Traffic::Proxied(name) => name,
+        Traffic::Many | Traffic::Ranges | Traffic::Messages => "",
     }
 }
 
@@ -132,7 +129,35 @@ fn script_of(case: &Case) -> String {
     asked + "}\n" + IN_TURN + REPORT
 }
 
-fn counted(said: &str) -> Option<Counted> {
+/// The same line of figures from a load of our own, with all that was waited; its CPU time is for others to count.
+pub(crate) fn say(seconds: f64, errors: usize, mut waits: Vec<Duration>) {
+    waits.sort_unstable();
+    let at = |percent: usize| {
+        let wait = waits.get(waits.len() * percent / 100);
+        wait.map_or(0.0, |wait| wait.as_secs_f64() * 1e6)
+    };
+    println!(
+        "figures {} 0 {:.0} {errors} {:.1} {:.1} 0",
+        waits.len(),
+        seconds * 1e6,
+        at(50),
+        at(99)
+    );
+}
+
+/// Runs a load of our own to its end.
+pub(crate) fn run_own(mut command: Command) -> Result<Counted> {
+    let before = cpu_seconds_of_children();
+    let output = command.stdin(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let error = || format!("load: {said}{}", String::from_utf8_lossy(&output.stderr));
+    let mut counted = counted(&said).ok_or_else(error)?;
+    counted.cpu_seconds = cpu_seconds_of_children() - before;
+    Ok(counted)
+}
+
+/// Finds the line of figures in what a load has said.
+pub(crate) fn counted(said: &str) -> Option<Counted> {
     let line = said
         .lines()
         .find_map(|line| line.strip_prefix("figures "))?;

@@ -7,13 +7,15 @@
 //! cargo bench --bench side_by_side -- --help
 //! ```
 //!
-//! 1. Tools: nginx, wrk, h2load and slowhttptest, installed from Debian's packages when they are missing.
+//! 1. Tools: nginx, `HAProxy`, wrk, h2load and slowhttptest, installed from Debian's packages when they are missing.
 //! 2. Document root: made in a temporary folder, the same bytes at every run.
 //! 3. For each case: its servers are started on one core, every answer is checked against the files, then
 //!    wrk (h2load for HTTP/2 and TLS) loads them in turn from another core (A, B, A, B …).
 //! 4. Memory after start, and the time from exec to the first byte of an answer; ten thousand idle connections and fifteen thousand
 //!    busy ones; a normal client beside a thousand slow ones.
-//! 5. Report: a table with medians, ratios and targets, and on request the same as JSON.
+//! 5. Proxies: `HAProxy` beside both. Requests through each to one upstream, which has the load's core; WebSocket; what a proxy adds to
+//!    the time of an answer at a constant rate. When it is asked for, minutes of mixed requests, and what they leave behind.
+//! 6. Report: a table with medians, ratios and targets, and on request the same as JSON.
 //!
 //! A missed target is reported; a wrong answer or an error under load fails the run.
 
@@ -32,6 +34,7 @@ mod measure;
 mod multiplexed;
 mod options;
 mod process;
+mod proxy;
 mod report;
 mod serve_dir;
 mod slow;
@@ -41,7 +44,8 @@ mod tools;
 use std::process::ExitCode;
 
 use crate::document_root::DocumentRoot;
-use crate::options::{Options, Parsed};
+use crate::options::{Extra, Options, Parsed};
+use crate::proxy::{latency, soak};
 use crate::report::Report;
 
 /// What went wrong, in words for the person at the terminal.
@@ -49,9 +53,10 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // This same program is the ServeDir peer: it starts itself again with this word.
+    // This same program is the ServeDir peer, and the proxies' upstream and load: it starts itself again with a word.
     let finished = match arguments.split_first() {
         Some((word, rest)) if word == serve_dir::WORD => serve_dir::run(rest).map(|()| true),
+        Some((word, rest)) if proxy::is_part(word) => proxy::run_part(word, rest).map(|()| true),
         _ => run(&arguments),
     };
     match finished {
@@ -80,14 +85,20 @@ fn run(arguments: &[String]) -> Result<bool> {
     for case in &options.cases {
         report.add_case(case, &measure::case(case, &options, &root)?);
     }
-    if options.startup {
+    if options.measures(Extra::Startup) {
         report.add_startup(startup::measure(&options, &root)?);
     }
-    if options.crowd {
+    if options.measures(Extra::Crowd) {
         report.add_crowd(&crowd::measure(&options, &root)?);
     }
-    if options.slow {
+    if options.measures(Extra::Slow) {
         report.add_slow(&slow::measure(&options, &root)?);
+    }
+    if options.measures(Extra::Latency) {
+        report.add_latency(&latency::measure(&options, &root)?);
+    }
+    if options.measures(Extra::Soak) {
+        report.add_soak(&soak::measure(&options, &root)?);
     }
     report.finish(&options)
 }

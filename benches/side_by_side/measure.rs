@@ -8,6 +8,7 @@ use crate::document_root::DocumentRoot;
 use crate::load::{self, Counted};
 use crate::options::Options;
 use crate::process::Running;
+use crate::proxy::upstream::Upstream;
 
 /// One turn of one server.
 #[derive(Clone)]
@@ -19,6 +20,8 @@ pub(crate) struct Turn {
     pub(crate) rate: f64,
     /// CPU time of the server for one answer, in microseconds.
     pub(crate) cpu_us: f64,
+    /// CPU time of the upstream in this turn, on the core of the load.
+    pub(crate) upstream_cpu_seconds: f64,
 }
 
 /// One server's part in a case.
@@ -49,8 +52,14 @@ impl Ready {
 
 /// Starts the servers of a case, checks them, and measures each in turn.
 pub(crate) fn case(case: &Case, options: &Options, root: &DocumentRoot) -> Result<Vec<Part>> {
+    let upstream = if case.is_proxied() {
+        Some(Upstream::start(options, root)?)
+    } else {
+        None
+    };
+    let forwards = upstream.as_ref().map(|upstream| upstream.forwards(options));
     let mut servers = Vec::new();
-    for contender in case.contenders(&options.servers) {
+    for contender in case.contenders(options, forwards) {
         let ready = Ready::start(case, contender, options, root);
         servers.push((
             contender,
@@ -63,13 +72,22 @@ pub(crate) fn case(case: &Case, options: &Options, root: &DocumentRoot) -> Resul
             .iter()
             .filter_map(|(_, server, _)| server.as_ref().ok())
         {
-            turn(case, server, options.warm_up, options, root)?;
+            let seconds = options.warm_up;
+            turn(case, server, seconds, options, root, upstream.as_ref())?;
         }
     }
     for _ in 0..options.rounds {
         for (_, server, turns) in &mut servers {
             if let Ok(server) = server {
-                turns.push(turn(case, server, options.seconds, options, root)?);
+                let seconds = options.seconds;
+                turns.push(turn(
+                    case,
+                    server,
+                    seconds,
+                    options,
+                    root,
+                    upstream.as_ref(),
+                )?);
             }
         }
     }
@@ -87,8 +105,10 @@ fn turn(
     seconds: u32,
     options: &Options,
     root: &DocumentRoot,
+    upstream: Option<&Upstream>,
 ) -> Result<Turn> {
-    let before = server.running.cpu_seconds();
+    let upstream_cpu_seconds = || upstream.map_or(0.0, Upstream::cpu_seconds);
+    let (before, upstream_before) = (server.running.cpu_seconds(), upstream_cpu_seconds());
     let counted = load::run(
         case,
         &server.running,
@@ -114,6 +134,7 @@ fn turn(
         server_cpu_seconds,
         rate,
         cpu_us,
+        upstream_cpu_seconds: upstream_cpu_seconds() - upstream_before,
     })
 }
 
@@ -122,7 +143,7 @@ impl Part {
     pub(crate) fn is_wrong(&self) -> bool {
         let errors = |turns: &Vec<Turn>| turns.iter().any(|turn| turn.counted.errors > 0.0);
         match self.contender.kind {
-            Kind::Daemun | Kind::Nginx | Kind::NginxUncorked => {
+            Kind::Daemun | Kind::Nginx | Kind::NginxUncorked | Kind::HaProxy => {
                 self.turns.as_ref().map_or(true, errors)
             }
             _ => false,

@@ -1,13 +1,13 @@
 //! h2load on its own core: HTTP/2 with and without TLS, and handshakes; and what it counted.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::cases::Case;
 use crate::load::Counted;
 use crate::options::Options;
-use crate::process::{Running, cpu_seconds_of_children};
+use crate::process::{Running, cpu_seconds_of_children, pinned};
 
 /// Requests that a connection has under way at a time.
 const STREAMS: &str = "10";
@@ -70,17 +70,8 @@ pub(crate) fn handshakes(
 }
 
 fn h2load(options: &Options, arguments: &[&str]) -> Result<String> {
-    let core = options.load_core.to_string();
-    let output = Command::new("setpriv")
-        .args([
-            "--pdeathsig",
-            "TERM",
-            "taskset",
-            "--cpu-list",
-            &core,
-            "h2load",
-        ])
-        .args(["--threads", "1"])
+    let output = pinned(options.load_core)
+        .args(["h2load", "--threads", "1"])
         .args(arguments)
         .stdin(Stdio::null())
         .output()?;

@@ -11,14 +11,16 @@ use crate::contender::Kind;
 pub(crate) struct Options {
     /// The cases asked for, in the order of [`CASES`].
     pub(crate) cases: Vec<&'static Case>,
-    /// Whether memory and start-up are measured as well.
-    pub(crate) startup: bool,
-    /// Whether idle and busy connections in great numbers are measured as well.
-    pub(crate) crowd: bool,
-    /// Whether a client beside slow ones is measured as well.
-    pub(crate) slow: bool,
+    /// What is measured beside them.
+    extras: Vec<Extra>,
     /// The servers to compare: nginx first, since it is what the others are compared with.
     pub(crate) servers: Vec<Kind>,
+    /// The proxies to compare, nginx first.
+    pub(crate) proxies: Vec<Kind>,
+    /// Whether the proxies but Daemun tell the upstream nothing of the client, as is their default.
+    pub(crate) bare: bool,
+    /// The length of the soak.
+    pub(crate) minutes: u32,
     /// How many times each server has its turn.
     pub(crate) rounds: usize,
     /// The length of a turn, in seconds.
@@ -40,24 +42,58 @@ pub(crate) enum Parsed {
     Say(String),
 }
 
-/// The name that selects memory and start-up beside the names of the cases.
-const STARTUP: &str = "startup";
+/// What is measured beside the cases.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extra {
+    Startup,
+    Crowd,
+    Slow,
+    Latency,
+    Soak,
+}
 
-/// The same for connections in great numbers, and for slow clients.
-const CROWD: &str = "crowd";
-const SLOW: &str = "slow";
+/// Each with the name that selects it beside the names of the cases, and what it is.
+const EXTRAS: &[(Extra, &str, &str)] = &[
+    (
+        Extra::Startup,
+        "startup",
+        "resident memory after start, time from exec to first byte",
+    ),
+    (
+        Extra::Crowd,
+        "crowd",
+        "memory of 10,000 idle connections, errors of 15,000 busy ones",
+    ),
+    (
+        Extra::Slow,
+        "slow",
+        "a normal client's p99 beside 1,000 slow ones, by slowhttptest",
+    ),
+    (
+        Extra::Latency,
+        "proxy-latency",
+        "what proxies add to p50 and p99 at 1,000 requests a second",
+    ),
+    (
+        Extra::Soak,
+        "proxy-soak",
+        "memory and descriptors before and after minutes of mixed requests, many broken off",
+    ),
+];
 
 const HELP: &str = "\
 Measures Daemun beside nginx and other servers.
 
 Usage: cargo bench --bench side_by_side [-- [OPTIONS] [CASE]...]
 
-  CASE               measure only these cases (default: all; see --list)
+  CASE               measure only these cases (default: all but proxy-soak; see --list)
   --peer NAME        another server to compare: serve-dir, caddy, static-web-server (repeatable)
-  --without NAME     leave out daemun or nginx-nopush-off, which are measured by default
+  --without NAME     leave out daemun, nginx-nopush-off or haproxy, which are measured by default
+  --bare             nginx and HAProxy tell the upstream nothing of the client, as is their default (Daemun always does)
   --rounds N         turns of each server (default: 5)
   --seconds N        length of a turn (default: 3)
   --warm-up N        load before the first turn, in seconds (default: 1)
+  --minutes N        length of proxy-soak (default: 10)
   --quick            one turn of one second: shows that it works, measures nothing
   --server-core N    core of the servers (default: 0)
   --load-core N      core of the load (default: 1)
@@ -83,6 +119,8 @@ impl Options {
                 "--rounds" => options.rounds = number(argument, value()?)?,
                 "--seconds" => options.seconds = number(argument, value()?)?,
                 "--warm-up" => options.warm_up = number(argument, value()?)?,
+                "--minutes" => options.minutes = number(argument, value()?)?,
+                "--bare" => options.bare = true,
                 "--quick" => (options.rounds, options.seconds, options.warm_up) = (1, 1, 0),
                 "--server-core" => options.server_core = number(argument, value()?)?,
                 "--load-core" => options.load_core = number(argument, value()?)?,
@@ -98,27 +136,53 @@ impl Options {
     }
 
     fn leave_out(&mut self, name: &str) -> Result<()> {
-        if !["daemun", "nginx-nopush-off"].contains(&name) {
+        if !["daemun", "nginx-nopush-off", "haproxy"].contains(&name) {
             return Err(format!("{name} cannot be left out; see --help").into());
         }
         self.servers.retain(|kind| kind.name() != name);
+        self.proxies.retain(|kind| kind.name() != name);
         Ok(())
     }
 
     fn select(&mut self, names: &[&str]) -> Result<()> {
         let known = |name: &str| {
-            [STARTUP, CROWD, SLOW].contains(&name) || CASES.iter().any(|case| case.name == name)
+            EXTRAS.iter().any(|(_, extra, _)| *extra == name)
+                || CASES.iter().any(|case| case.name == name)
         };
         if let Some(unknown) = names.iter().find(|name| !known(name)) {
             return Err(format!("there is no case {unknown}; see --list").into());
         }
         if !names.is_empty() {
-            self.startup = names.contains(&STARTUP);
-            self.crowd = names.contains(&CROWD);
-            self.slow = names.contains(&SLOW);
+            let chosen = EXTRAS.iter().filter(|(_, name, _)| names.contains(name));
+            self.extras = chosen.map(|(extra, ..)| *extra).collect();
             self.cases.retain(|case| names.contains(&case.name));
         }
         Ok(())
+    }
+
+    /// Whether this is measured as well.
+    pub(crate) fn measures(&self, extra: Extra) -> bool {
+        self.extras.contains(&extra)
+    }
+
+    /// Every program that is measured.
+    pub(crate) fn programs(&self) -> Vec<Kind> {
+        let of_proxies = |extra: &Extra| matches!(extra, Extra::Latency | Extra::Soak);
+        let forwards =
+            self.extras.iter().any(of_proxies) || self.cases.iter().any(|case| case.is_proxied());
+        let serves =
+            !self.extras.iter().all(of_proxies) || !self.cases.iter().all(|case| case.is_proxied());
+        let mut programs = Vec::new();
+        let (servers, proxies) = (self.servers.iter(), self.proxies.iter());
+        for kind in servers
+            .filter(|_| serves)
+            .chain(proxies.filter(|_| forwards))
+        {
+            if !programs.contains(kind) {
+                programs.push(*kind);
+            }
+        }
+        programs
     }
 }
 
@@ -126,10 +190,16 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             cases: CASES.iter().collect(),
-            startup: true,
-            crowd: true,
-            slow: true,
+            // The soak takes minutes: only when it is named.
+            extras: EXTRAS
+                .iter()
+                .map(|(extra, ..)| *extra)
+                .filter(|extra| *extra != Extra::Soak)
+                .collect(),
             servers: vec![Kind::Nginx, Kind::NginxUncorked, Kind::Daemun],
+            proxies: vec![Kind::Nginx, Kind::HaProxy, Kind::Daemun],
+            bare: false,
+            minutes: 10,
             rounds: 5,
             seconds: 3,
             warm_up: 1,
@@ -150,20 +220,7 @@ fn list() -> String {
     for case in CASES {
         let _ = writeln!(text, "{:<14} {}", case.name, case.what);
     }
-    for (name, what) in [
-        (
-            STARTUP,
-            "resident memory after start, time from exec to first byte",
-        ),
-        (
-            CROWD,
-            "memory of 10,000 idle connections, errors of 15,000 busy ones",
-        ),
-        (
-            SLOW,
-            "a normal client's p99 beside 1,000 slow ones, by slowhttptest",
-        ),
-    ] {
+    for (_, name, what) in EXTRAS {
         let _ = writeln!(text, "{name:<14} {what}");
     }
     text

@@ -60,15 +60,7 @@ impl Running {
                 .join(contender.kind.name())
                 .with_extension("out"),
         )?;
-        // setpriv: the kernel ends the server if this program is killed and cannot do it itself.
-        let child = Command::new("setpriv")
-            .args([
-                "--pdeathsig",
-                "TERM",
-                "taskset",
-                "--cpu-list",
-                &options.server_core.to_string(),
-            ])
+        let child = pinned(options.server_core)
             .args(words)
             // Caddy would keep its state in the home folder.
             .env("XDG_CONFIG_HOME", root.scratch())
@@ -104,44 +96,69 @@ impl Running {
 
     /// CPU time that the server and its processes have used, in seconds.
     pub(crate) fn cpu_seconds(&self) -> f64 {
-        // utime and stime are the 14th and 15th fields: the 12th and 13th after the name.
-        let ticks = |fields: &[u64]| fields[11] + fields[12];
-        let total: u64 = self
-            .processes()
-            .iter()
-            .map(|process| ticks(&process.fields))
-            .sum();
-        total as f64 / TICKS_PER_SECOND
+        cpu_seconds_of(self.child.id())
     }
 
     /// Resident memory of the server and its processes, in KiB.
     pub(crate) fn resident_kib(&self) -> u64 {
-        self.processes()
+        family(self.child.id())
             .iter()
             .map(|process| process.fields[21] * PAGE_KIB)
             .sum()
     }
 
-    /// The server's process and all that descend from it.
-    fn processes(&self) -> Vec<Process> {
-        let all: Vec<Process> = fs::read_dir("/proc")
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| Process::read(&entry.path().join("stat")))
-            .collect();
-        let mut family = vec![u64::from(self.child.id())];
-        let mut known = 0;
-        while known < family.len() {
-            let parent = family[known];
-            let children = all.iter().filter(|process| process.parent() == parent);
-            family.extend(children.map(|process| process.id));
-            known += 1;
-        }
-        all.into_iter()
-            .filter(|process| family.contains(&process.id))
-            .collect()
+    /// Open descriptors of the server and its processes.
+    pub(crate) fn descriptors(&self) -> usize {
+        let of_one = |process: &Process| {
+            fs::read_dir(format!("/proc/{}/fd", process.id)).map_or(0, Iterator::count)
+        };
+        family(self.child.id()).iter().map(of_one).sum()
     }
+}
+
+/// A command that runs on this core only; the words of the program follow.
+pub(crate) fn pinned(core: usize) -> Command {
+    let mut command = Command::new("setpriv");
+    // The kernel ends the program if this one is killed and cannot do it itself.
+    command.args(["--pdeathsig", "TERM"]);
+    command.args(["taskset", "--cpu-list", &core.to_string()]);
+    command
+}
+
+/// This program itself, as another program that the word stands for.
+pub(crate) fn own(core: usize, word: &str) -> Result<Command> {
+    let mut command = pinned(core);
+    command.arg(std::env::current_exe()?).arg(word);
+    Ok(command)
+}
+
+/// CPU time that a process and all that descend from it have used, in seconds.
+pub(crate) fn cpu_seconds_of(id: u32) -> f64 {
+    // utime and stime are the 14th and 15th fields: the 12th and 13th after the name.
+    let ticks = |process: &Process| process.fields[11] + process.fields[12];
+    let total: u64 = family(id).iter().map(ticks).sum();
+    total as f64 / TICKS_PER_SECOND
+}
+
+/// A process and all that descend from it.
+fn family(id: u32) -> Vec<Process> {
+    let all: Vec<Process> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| Process::read(&entry.path().join("stat")))
+        .collect();
+    let mut family = vec![u64::from(id)];
+    let mut known = 0;
+    while known < family.len() {
+        let parent = family[known];
+        let children = all.iter().filter(|process| process.parent() == parent);
+        family.extend(children.map(|process| process.id));
+        known += 1;
+    }
+    all.into_iter()
+        .filter(|process| family.contains(&process.id))
+        .collect()
 }
 
 impl Drop for Running {
@@ -201,7 +218,7 @@ pub(crate) fn cpu_seconds_of_children() -> f64 {
 }
 
 /// A port that nobody listened on a moment ago.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port())

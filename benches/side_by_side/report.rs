@@ -1,5 +1,7 @@
 //! The figures as a table for a person and as JSON for a program.
 
+mod proxies;
+
 use std::fs;
 use std::process::Command;
 
@@ -24,6 +26,7 @@ pub(crate) struct Report {
     cases: Vec<Value>,
     startup: Vec<Value>,
     connections: Vec<Value>,
+    proxies: Vec<Value>,
     missed: Vec<String>,
     wrong: Vec<String>,
 }
@@ -39,7 +42,7 @@ impl Report {
     pub(crate) fn begin(options: &Options) -> Self {
         let machine = machine(options);
         println!("{}, {}", text(&machine["cpu"]), text(&machine["kernel"]));
-        for kind in &options.servers {
+        for kind in &options.programs() {
             println!(
                 "  {:<18} {}",
                 kind.name(),
@@ -67,6 +70,7 @@ impl Report {
             cases: Vec::new(),
             startup: Vec::new(),
             connections: Vec::new(),
+            proxies: Vec::new(),
             missed: Vec::new(),
             wrong: Vec::new(),
         }
@@ -104,6 +108,9 @@ impl Report {
                 .find(|other| other.contender == baseline)
                 .unwrap_or(part);
             self.add_part(case, part, baseline);
+        }
+        if case.is_proxied() {
+            self.add_forwarding(case, parts);
         }
     }
 
@@ -257,7 +264,7 @@ impl Report {
             "CPU µs: user and system time of all the server's processes for one answer; server, wrk: how busy their cores were"
         );
         println!(
-            "(h2load in wrk's place has no percentiles: mean and maximum stand for p50 and p99; wrk near 100% and the server below it: the server can do more than was asked of it)"
+            "(h2load in wrk's place has no percentiles: mean and maximum stand for p50 and p99; wrk near 100% and the server below it, or wrk and upstream together: the server can do more than was asked of it)"
         );
         for missed in &self.missed {
             println!("missed   {missed}");
@@ -268,7 +275,8 @@ impl Report {
         if let Some(file) = &options.json {
             let figures = json!({
                 "machine": self.machine, "rounds": options.rounds, "seconds": options.seconds,
-                "cases": self.cases, "startup": self.startup, "connections": self.connections, "missed": self.missed, "wrong": self.wrong,
+                "cases": self.cases, "startup": self.startup, "connections": self.connections, "proxies": self.proxies,
+                "missed": self.missed, "wrong": self.wrong,
             });
             fs::write(file, format!("{figures:#}\n"))?;
         }
@@ -306,10 +314,12 @@ fn turn_as_json(turn: &Turn) -> Value {
         server_cpu_seconds,
         rate,
         cpu_us,
+        upstream_cpu_seconds,
     } = turn;
     json!({
         "rate": rate, "cpu_us": cpu_us, "requests": counted.requests, "bytes": counted.bytes, "seconds": counted.seconds, "errors": counted.errors,
         "p50_ms": counted.median_ms, "p99_ms": counted.p99_ms, "server_cpu_seconds": server_cpu_seconds, "wrk_cpu_seconds": counted.cpu_seconds,
+        "upstream_cpu_seconds": upstream_cpu_seconds,
     })
 }
 
@@ -325,7 +335,7 @@ fn machine(options: &Options) -> Value {
         .map(|output| output.stdout)
         .unwrap_or_default();
     let versions: serde_json::Map<String, Value> = options
-        .servers
+        .programs()
         .iter()
         .map(|kind| (kind.name().to_owned(), kind.version().into()))
         .collect();

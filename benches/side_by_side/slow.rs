@@ -1,7 +1,7 @@
 //! A normal client beside a thousand slow ones.
 
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::Result;
@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::contender::{Contender, Kind};
 use crate::document_root::DocumentRoot;
 use crate::options::Options;
-use crate::process::Running;
+use crate::process::{Running, pinned};
 
 /// The attacks of slowhttptest, each with what it is called.
 pub(crate) const ATTACKS: &[(&str, &[&str])] = &[
@@ -102,9 +102,8 @@ impl Attack {
         time: Duration,
         options: &Options,
     ) -> Result<Self> {
-        let child = Command::new("setpriv")
-            .args(["--pdeathsig", "TERM", "taskset", "--cpu-list"])
-            .args([&options.load_core.to_string(), "slowhttptest"])
+        let child = pinned(options.load_core)
+            .arg("slowhttptest")
             .args(arguments)
             .args(["-c", CONNECTIONS, "-r", CONNECTIONS, "-v", "0", "-p", "30"])
             .args(["-l", &(time.as_secs() + 5).to_string()])

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::contender::Kind;
-use crate::options::Options;
+use crate::options::{Extra, Options};
 
 /// Refuses to measure where servers and load would share a core.
 pub(crate) fn check_cores(options: &Options) -> Result<()> {
@@ -46,10 +46,8 @@ fn times(core: usize) -> Vec<f64> {
 /// Installs what the chosen servers and the load need and this machine lacks.
 pub(crate) fn install_missing(options: &Options) -> Result<()> {
     let mut packages = Vec::new();
-    let needed = options
-        .servers
-        .iter()
-        .filter_map(|kind| kind.debian_package());
+    let programs = options.programs();
+    let needed = programs.iter().filter_map(|kind| kind.debian_package());
     for (program, package) in needed.chain(
         [
             ("wrk", "wrk"),
@@ -83,7 +81,7 @@ fn of_cases(options: &Options) -> Vec<(&'static str, &'static str)> {
             ("curl", "curl"),
         ]);
     }
-    if options.slow {
+    if options.measures(Extra::Slow) {
         needed.push(("slowhttptest", "slowhttptest"));
     }
     needed

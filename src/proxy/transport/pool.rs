@@ -127,11 +127,13 @@ impl Pool {
         }
     }
 
-    /// A connection that had been idle for so long was closed when it was used.
+    /// A connection that had been idle for so long was closed when it was used. Whatever became of the server, the others that wait are no
+    /// better: another attempt is made on a new one.
     pub(super) fn was_closed(&self, target: &Target, idle: Duration) {
         let mut shard = self.shards.lock(Shards::<Shard>::mine());
         if let Some(stock) = shard.stocks.get_mut(target) {
             stock.patience.has_closed(idle, Instant::now());
+            stock.idle.clear();
         }
     }
 

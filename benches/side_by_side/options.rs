@@ -173,10 +173,9 @@ impl Options {
         let serves =
             !self.extras.iter().all(of_proxies) || !self.cases.iter().all(|case| case.is_proxied());
         let mut programs = Vec::new();
-        let (servers, proxies) = (self.servers.iter(), self.proxies.iter());
-        for kind in servers
+        for kind in (self.servers.iter())
             .filter(|_| serves)
-            .chain(proxies.filter(|_| forwards))
+            .chain(self.proxies.iter().filter(|_| forwards))
         {
             if !programs.contains(kind) {
                 programs.push(*kind);

@@ -115,6 +115,11 @@ impl Gate {
         }
     }
 
+    /// Begins what goes on beside requests, in this runtime.
+    pub(crate) fn start(&self) {
+        self.upstreams.start();
+    }
+
     /// Whether any request may be forwarded.
     pub(crate) fn forwards(&self) -> bool {
         self.forwards

@@ -223,6 +223,7 @@ pub(crate) fn caller(parts: &Parts) -> Caller {
             client: info.client(),
             is_peer_trusted: info.peer() != info.client(),
             is_encrypted: info.is_https(),
+            is_logged: true,
         };
     }
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
@@ -232,6 +233,7 @@ pub(crate) fn caller(parts: &Parts) -> Caller {
         client: peer,
         is_peer_trusted: false,
         is_encrypted: parts.extensions.get::<TlsSession>().is_some(),
+        is_logged: true,
     }
 }
 

@@ -99,6 +99,7 @@ impl<A: Answer> Generation<A> {
             client: client.address,
             is_peer_trusted: !peer.is_unknown && self.trusted_proxies.trusts(peer.address),
             is_encrypted: peer::is_encrypted(peer, client),
+            is_logged: self.log.is_some(),
         }
     }
 

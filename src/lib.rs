@@ -50,7 +50,6 @@ mod routing;
 
 mod static_files;
 
-#[allow(dead_code)]
 mod proxy;
 
 mod transform;
@@ -67,7 +66,7 @@ pub mod fuzzing;
 pub use config::{AccessLog, Config, ConfigBuilder, ConfigError, Listen, ListenAddress};
 pub use http1::Interim;
 pub use observe::{AccessLogLayer, AccessLogService, AccessRecorder, LogFormat, LoggedBody};
-pub use proxy::{Proxy, Upstream};
+pub use proxy::{Proxy, ServerState, State as ServerCondition, Upstream};
 pub use rejection::Rejection;
 pub use server::{
     ClientCertificate, ConnectionInfo, Handle, HandoverError, InheritedSocket, Listener, Sandbox,

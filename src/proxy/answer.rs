@@ -26,7 +26,7 @@ use super::switch::Switch;
 use super::transport::{Answer, AnswerBody, Failure, FailureKind, Outgoing, Stage};
 use super::upstream::{Asked, Lease};
 use super::{Asking, Forwarder, Outcome, accel, failure};
-use crate::config::upstream::{HostPolicy, ProxyConfig};
+use crate::config::upstream::HostPolicy;
 use crate::rejection::Rejection;
 use crate::static_files::body::{Body, Lines};
 
@@ -34,10 +34,6 @@ use crate::static_files::body::{Body, Lines};
 const HALF_CLOSED: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Forwarder {
-    pub(crate) fn config(&self) -> &ProxyConfig {
-        &self.config
-    }
-
     /// Steps 1 to 5.
     pub(crate) async fn answer(&self, asking: &Asking<'_>, body: &mut RequestBody) -> Outcome {
         body.forward();
@@ -149,6 +145,9 @@ impl Forwarder {
                 told_host: &told,
                 server: lease.target().authority.as_bytes(),
             }),
+            // RFC 9112 §7.1.2: only chunks have any behind them.
+            has_no_trailers: asking.parts.version < Version::HTTP_2
+                && body.size_hint().exact().is_some(),
         };
         let cookie = lease.sticky_cookie();
         if asking.as_lines {
@@ -192,6 +191,7 @@ impl Forwarder {
         let rules = AnswerRules {
             hide: &self.config.hide_headers,
             mount: None,
+            has_no_trailers: true,
         };
         let mut map = HeaderMap::new();
         let kept = response::keep(&answer.fields, &rules, &mut map);

@@ -10,6 +10,7 @@ pub(crate) struct FarEnd {
     pub(crate) stream: Box<dyn Duplex>,
     pub(crate) timeouts: TunnelTimeouts,
     /// What lives as long as the connection does.
+    #[allow(dead_code, reason = "kept for its drop")]
     pub(crate) guard: Option<Box<dyn std::any::Any + Send>>,
 }
 

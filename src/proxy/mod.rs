@@ -26,6 +26,7 @@ pub(crate) mod tunnel;
 pub(crate) mod upstream;
 
 pub use service::{Proxy, Upstream};
+pub use upstream::{ServerState, State};
 
 use std::sync::Arc;
 

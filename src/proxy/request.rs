@@ -69,11 +69,6 @@ impl<'r> Forwarded<'r> {
         }
     }
 
-    /// By which the request is known to all who handle it.
-    pub(crate) fn id(&self) -> &RequestId<'r> {
-        &self.id
-    }
-
     /// The host that the client asked for.
     pub(crate) fn host(&self) -> &'r [u8] {
         self.host

@@ -18,6 +18,8 @@ pub(crate) struct AnswerRules<'r> {
     pub(crate) hide: &'r [HeaderName],
     /// None: addresses are those that clients know.
     pub(crate) mount: Option<Mount<'r>>,
+    /// No fields can follow the body: none are announced.
+    pub(crate) has_no_trailers: bool,
 }
 
 /// What an answer says of itself. Fields that may appear once count once: the first.
@@ -25,32 +27,11 @@ pub(crate) struct AnswerRules<'r> {
 pub(crate) struct Kept<'f> {
     /// `Content-Length`, which is not put: whoever sends the answer knows whether it has one.
     pub(crate) length: Option<u64>,
-    pub(crate) content_type: Option<&'f [u8]>,
-    pub(crate) entity_tag: Option<&'f [u8]>,
-    /// A content coding other than `identity`.
-    pub(crate) content_coding: Option<&'f [u8]>,
-    /// `Cache-Control: no-transform`
-    pub(crate) is_final: bool,
-    pub(crate) has_cache_control: bool,
     pub(crate) has_date: bool,
     /// `Upgrade`, which is not put: whoever makes the tunnel says so.
     pub(crate) upgrade: Option<&'f [u8]>,
     /// The file that is to be sent instead, see [`accel`].
     pub(crate) file: Option<accel::Wanted<'f>>,
-}
-
-impl Kept<'_> {
-    /// Whether each event is to be at the client before the next is made.
-    pub(crate) fn is_event_stream(&self) -> bool {
-        let essence = self
-            .content_type
-            .and_then(|of| of.split(|&byte| byte == b';').next());
-        essence.is_some_and(|essence| {
-            essence
-                .trim_ascii()
-                .eq_ignore_ascii_case(b"text/event-stream")
-        })
-    }
 }
 
 /// Puts what goes on to the client.
@@ -64,10 +45,11 @@ pub(crate) fn keep<'f>(
     fields.each(|name, value| {
         let kind = kind(name);
         kept.learn(kind, value);
-        if kind.goes_on()
-            && !listed.has(name)
-            && !rules.hide.iter().any(|hidden| is(name, hidden.as_str()))
-        {
+        let stays = !kind.goes_on()
+            || (kind == Kind::Trailer && rules.has_no_trailers)
+            || listed.has(name)
+            || rules.hide.iter().any(|hidden| is(name, hidden.as_str()));
+        if !stays {
             match rules.mount.and_then(|mount| mapped(&mount, kind, value)) {
                 Some(mapped) => sink.put(name, &mapped),
                 None => sink.put(name, value),
@@ -110,14 +92,11 @@ enum Kind {
     Upgrade,
     AccelRedirect,
     SendFile,
-    ContentType,
-    ContentEncoding,
-    CacheControl,
-    EntityTag,
     Date,
     Location,
     Refresh,
     SetCookie,
+    Trailer,
     Other,
 }
 
@@ -136,18 +115,15 @@ fn kind(name: &[u8]) -> Kind {
     match name.len() {
         2 if is(name, "te") => Kind::Hop,
         4 if is(name, "date") => Kind::Date,
-        4 if is(name, "etag") => Kind::EntityTag,
         7 if is(name, "upgrade") => Kind::Upgrade,
+        7 if is(name, "trailer") => Kind::Trailer,
         7 if is(name, "refresh") => Kind::Refresh,
         8 if is(name, "location") => Kind::Location,
         10 if is(name, "set-cookie") => Kind::SetCookie,
         10 if is(name, "connection") || is(name, "keep-alive") => Kind::Hop,
         10 if is(name, "x-sendfile") => Kind::SendFile,
-        12 if is(name, "content-type") => Kind::ContentType,
-        13 if is(name, "cache-control") => Kind::CacheControl,
         14 if is(name, "content-length") => Kind::Length,
         14 if is(name, "http2-settings") => Kind::Hop,
-        16 if is(name, "content-encoding") => Kind::ContentEncoding,
         16 if is(name, "content-location") => Kind::Location,
         16 if is(name, "x-accel-redirect") => Kind::AccelRedirect,
         16 if is(name, "proxy-connection") => Kind::Hop,
@@ -165,38 +141,26 @@ fn is(name: &[u8], expected: &str) -> bool {
 
 impl<'f> Kept<'f> {
     fn learn(&mut self, kind: Kind, value: &'f [u8]) {
-        let once = |place: &mut Option<&'f [u8]>| *place = place.or(Some(value));
         match kind {
             // The codec has judged it, and taken care that there is one.
             Kind::Length => {
                 let text = str::from_utf8(value).ok();
                 self.length = self.length.or(text.and_then(|text| text.parse().ok()));
             }
-            Kind::Upgrade => once(&mut self.upgrade),
-            Kind::ContentType => once(&mut self.content_type),
-            Kind::EntityTag => once(&mut self.entity_tag),
-            Kind::ContentEncoding => {
-                let coding = members(value).find(|coding| !is(coding, "identity"));
-                self.content_coding = self.content_coding.or(coding);
-            }
-            Kind::CacheControl => {
-                self.has_cache_control = true;
-                self.is_final |= members(value).any(|directive| is(directive, "no-transform"));
-            }
+            Kind::Upgrade => self.upgrade = self.upgrade.or(Some(value)),
             Kind::Date => self.has_date = true,
             Kind::AccelRedirect => {
                 self.file = self.file.or(Some(accel::Wanted::ByPath(value)));
             }
             Kind::SendFile => self.file = self.file.or(Some(accel::Wanted::ByName(value))),
-            Kind::Hop | Kind::Location | Kind::Refresh | Kind::SetCookie | Kind::Other => {}
+            Kind::Hop
+            | Kind::Location
+            | Kind::Refresh
+            | Kind::SetCookie
+            | Kind::Trailer
+            | Kind::Other => {}
         }
     }
-}
-
-fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    list.split(|&byte| byte == b',')
-        .map(<[u8]>::trim_ascii)
-        .filter(|member| !member.is_empty())
 }
 
 /// Step 2. `None`: the value stays.
@@ -291,6 +255,7 @@ mod tests {
     #[test]
     fn hidden_ones_are_hidden_and_addresses_mapped() {
         let rules = AnswerRules {
+            has_no_trailers: true,
             hide: &[
                 HeaderName::from_static("x-powered-by"),
                 http::header::SERVER,
@@ -311,6 +276,7 @@ mod tests {
             ("Refresh", "0; url=/z"),
             ("Set-Cookie", "a=1; Path=/"),
             ("Link", "</x>; rel=preload"),
+            ("Trailer", "x-sum"),
         ]);
         assert_eq!(
             kept_lines(&fields, &rules),
@@ -333,24 +299,6 @@ mod tests {
         };
         told(&[("Content-Length", "12")], &|kept| kept.length == Some(12));
         told(&[], &|kept| *kept == Kept::default());
-        for (value, expected) in [
-            ("gzip", Some("gzip")),
-            ("Identity", None),
-            ("identity, br", Some("br")),
-        ] {
-            told(&[("Content-Encoding", value)], &|kept| {
-                kept.content_coding == expected.map(str::as_bytes)
-            });
-        }
-        told(&[("Cache-Control", "public, No-Transform")], &|kept| {
-            kept.is_final && kept.has_cache_control
-        });
-        told(&[("Cache-Control", "no-store")], &|kept| {
-            !kept.is_final && kept.has_cache_control
-        });
-        told(&[("ETag", "W/\"1\"")], &|kept| {
-            kept.entity_tag == Some(b"W/\"1\"")
-        });
         told(&[("Date", "x")], &|kept| kept.has_date);
         told(&[("Upgrade", "websocket")], &|kept| {
             kept.upgrade == Some(b"websocket")
@@ -362,15 +310,5 @@ mod tests {
         told(&[("X-Sendfile", "/y")], &|kept| {
             kept.file == Some(accel::Wanted::ByName(b"/y"))
         });
-        for (value, expected) in [
-            ("text/event-stream", true),
-            ("Text/Event-Stream ; charset=utf-8", true),
-            ("text/html", false),
-            ("text/event-streams", false),
-        ] {
-            told(&[("Content-Type", value)], &|kept| {
-                kept.is_event_stream() == expected && kept.content_type == Some(value.as_bytes())
-            });
-        }
     }
 }

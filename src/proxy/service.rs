@@ -14,6 +14,7 @@ use hyper::upgrade::OnUpgrade;
 
 use super::request_body::RequestBody;
 use super::target::{Dialect, RequestPath};
+use super::upstream::ServerState;
 use super::{Asking, Forwarder, Outcome, mount, tunnel, upstream};
 use crate::config::upstream::{HostPolicy, ProxyConfig, UpstreamConfig};
 use crate::config::{Config, ConfigError};
@@ -104,6 +105,16 @@ impl Upstream {
         named
             .find(|upstream| &*upstream.name == name)
             .map(|upstream| Self::from_resolved(upstream))
+    }
+
+    /// How each of its servers is.
+    pub fn states(&self) -> Vec<ServerState> {
+        self.0.states()
+    }
+
+    /// How many requests wait for a server to have room.
+    pub fn waiting(&self) -> usize {
+        self.0.waiting()
     }
 
     fn from_resolved(config: &UpstreamConfig) -> Result<Self, ConfigError> {

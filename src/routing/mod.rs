@@ -11,7 +11,6 @@ mod fixed;
 mod forward;
 mod gate;
 pub(crate) mod host;
-#[allow(dead_code)]
 mod methods;
 pub(crate) mod path;
 mod redirect;
@@ -22,8 +21,6 @@ mod upstreams;
 
 pub(crate) use gate::{Gate, GateService, Via, caller};
 pub(crate) use host::HostPattern;
-#[allow(unused_imports)]
-pub(crate) use methods::Methods;
 pub(crate) use path::PathPattern;
 pub(crate) use request::{check_for_proxy, check_for_router, is_tunnel};
 pub(crate) use route::RouteLabel;

@@ -85,7 +85,6 @@ pub(crate) struct Answer {
     pub(crate) body: AnswerBody,
     /// With a 101: the connection from now on.
     pub(crate) upgraded: Option<Upgraded>,
-    pub(crate) is_http1: bool,
 }
 
 /// Why there is none.

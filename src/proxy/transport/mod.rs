@@ -32,10 +32,8 @@ use crate::http1::upstream::{Connection, Exchanged, Limits, exchange as exchange
 
 pub(crate) use self::body::AnswerBody;
 pub(crate) use self::error::TransportError;
-pub(crate) use self::exchange::{Answer, Failure, FailureKind, Outgoing, Stage, Target};
-// Not all are named outside yet.
-#[allow(unused_imports)]
 pub(crate) use self::exchange::TargetAddress;
+pub(crate) use self::exchange::{Answer, Failure, FailureKind, Outgoing, Stage, Target};
 pub(crate) use self::upgraded::Upgraded;
 
 /// The way to the servers of one upstream; shared by all workers.
@@ -138,7 +136,6 @@ impl Transport {
             fields: head.fields,
             body,
             upgraded,
-            is_http1: true,
         }
     }
 }

@@ -232,9 +232,11 @@ pub(super) enum Failing {
     Still,
 }
 
-/// What is told of a server's condition.
+/// Whether a server gets requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+#[non_exhaustive]
+pub enum State {
+    /// It does.
     Up,
     /// No check has passed yet.
     Unknown,

@@ -43,13 +43,10 @@ use self::tasks::Tasks;
 use super::transport::{Transport, TransportError};
 use crate::config::upstream::UpstreamConfig;
 
-// Not all are named outside yet.
-#[allow(unused_imports)]
-pub(crate) use self::condition::State;
+pub use self::condition::State;
 pub(crate) use self::lease::Lease;
 pub(crate) use self::server::ServerKey;
-#[allow(unused_imports)]
-pub(crate) use self::states::ServerState;
+pub use self::states::ServerState;
 pub(crate) use self::unavailable::Unavailable;
 
 /// An application and its servers; shared by all workers.

@@ -3,18 +3,22 @@
 use super::condition::State;
 use super::group::Group;
 
-/// One server at the moment.
+/// One server of an [`Upstream`](crate::Upstream), at the moment that it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ServerState {
+#[non_exhaustive]
+pub struct ServerState {
     /// Its address.
-    pub(crate) name: Box<str>,
+    pub name: Box<str>,
     /// The host that it was configured by, or that its service names.
-    pub(crate) host: Box<str>,
-    pub(crate) state: State,
-    pub(crate) weight: u32,
-    pub(crate) is_backup: bool,
+    pub host: Box<str>,
+    /// Whether it gets requests.
+    pub state: State,
+    /// Its share, beside that of the others.
+    pub weight: u32,
+    /// Whether it gets requests only while no other server can be had.
+    pub is_backup: bool,
     /// Requests under way.
-    pub(crate) in_flight: usize,
+    pub in_flight: usize,
 }
 
 pub(super) fn of(group: &Group) -> Vec<ServerState> {

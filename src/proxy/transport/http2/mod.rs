@@ -160,7 +160,6 @@ fn answer(
         fields: Fields::Map(parts.headers),
         body: body.into(),
         upgraded: None,
-        is_http1: false,
     })
 }
 

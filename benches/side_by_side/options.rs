@@ -173,11 +173,8 @@ impl Options {
         let serves =
             !self.extras.iter().all(of_proxies) || !self.cases.iter().all(|case| case.is_proxied());
         let mut programs = Vec::new();
-        let (servers, proxies) = (self.servers.iter(), self.proxies.iter());
-        for kind in servers
-            .filter(|_| serves)
-            .chain(proxies.filter(|_| forwards))
-        {
+        let (first, then) = (self.servers.iter(), self.proxies.iter());
+        for kind in first.filter(|_| serves).chain(then.filter(|_| forwards)) {
             if !programs.contains(kind) {
                 programs.push(*kind);
             }

@@ -6,7 +6,7 @@
 //! cargo run --example front_of_app -- 127.0.0.1:9000
 //! ```
 //!
-//! This release has no reverse proxy: an application in another process cannot stand behind Daemun yet.
+//! For applications in processes of their own see `front_of_app/`: Tomcat, Node and gunicorn.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -16,6 +16,7 @@ use crate::header::framing::RequestBody;
 use crate::header::host::Host;
 use crate::header::range::{ByteRange, RangeSet, resolve};
 use crate::http1::head::{self, HeadLimits, Taken};
+use crate::http1::plain::PlainGet;
 use crate::server::proxy_protocol::parse::{self as proxy_protocol, LONGEST, Parsed};
 use crate::static_files::path::RelativePath;
 
@@ -78,14 +79,15 @@ pub fn head(input: &[u8]) {
     };
     let verdict = |received: &mut BytesMut| {
         let mut plain = None;
-        let taken = head::take(received, limits, false, |request| {
+        let look = |request: PlainGet<'_>| {
             plain = Some((
                 request.host.to_owned(),
                 request.path.to_owned(),
                 request.closes,
             ));
             None::<()>
-        });
+        };
+        let taken = head::take(received, limits, false, Some(look));
         taken.map(|head| {
             head.map(|taken| {
                 let Taken::Head(head) = taken else {

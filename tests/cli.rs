@@ -491,6 +491,43 @@ fn what_is_forwarded_is_told() {
     assert!(server.stop().0.success());
 }
 
+#[test]
+fn what_is_no_file_is_forwarded() {
+    let folder = site();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let application = std::thread::spawn(move || {
+        // One request a connection: the first line of each is the answer.
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("a head");
+                head.push(byte[0]);
+            }
+            let line = String::from_utf8_lossy(&head);
+            let line = line.lines().next().expect("a first line");
+            let length = line.len();
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{line}"
+            )
+            .expect("an answer");
+        }
+    });
+    let api = format!("/api={url}");
+    let args = ["public", "-l", "0", "--proxy", &api, "--proxy", &url];
+    let server = Running::start(folder.path(), &args, 4);
+    assert!(server.get("/").ends_with("<p>public\n"), "files first");
+    for path in ["/api/x?y", "/missing"] {
+        let got = server.get(path);
+        assert!(got.ends_with(&format!("GET {path} HTTP/1.1")), "{got}");
+    }
+    assert!(server.stop().0.success());
+    application.join().expect("both were asked for");
+}
+
 /// The folder of an application holds its source.
 #[test]
 fn an_application_s_own_folder_is_not_served() {

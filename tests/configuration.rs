@@ -76,6 +76,7 @@ fn every_key_says_its_default_or_that_it_is_required() {
 /// Written out, the defaults that the comments name change nothing.
 #[test]
 fn the_defaults_are_what_the_comments_say() {
+    /// The tables that are looked at, and what must be written in each so that its other keys may be.
     const NEEDED: [(&str, &str); 7] = [
         ("[[site]]", "docroot = 'public'"),
         (
@@ -94,7 +95,6 @@ fn the_defaults_are_what_the_comments_say() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::create_dir(folder.path().join("public")).expect("a folder");
     let file = folder.path().join("daemun.toml");
-    /// The tables that are looked at, and what must be written in each so that its other keys may be.
     let (mut text, mut bare) = (String::new(), String::new());
     let mut written = 0;
     for table in tables(SOURCE) {

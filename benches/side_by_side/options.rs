@@ -173,8 +173,10 @@ impl Options {
         let serves =
             !self.extras.iter().all(of_proxies) || !self.cases.iter().all(|case| case.is_proxied());
         let mut programs = Vec::new();
-        let (first, then) = (self.servers.iter(), self.proxies.iter());
-        for kind in first.filter(|_| serves).chain(then.filter(|_| forwards)) {
+        for kind in (self.servers.iter())
+            .filter(|_| serves)
+            .chain(self.proxies.iter().filter(|_| forwards))
+        {
             if !programs.contains(kind) {
                 programs.push(*kind);
             }

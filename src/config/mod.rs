@@ -19,7 +19,6 @@ mod site;
 #[cfg(test)]
 mod tests;
 mod tls;
-#[allow(dead_code)]
 pub(crate) mod upstream;
 
 use std::{

@@ -16,7 +16,6 @@ pub(crate) struct SiteConfig {
     pub(crate) hosts: Vec<HostPattern>,
     /// The site's own docroot.
     pub(crate) files: Option<Settings>,
-    #[allow(dead_code)]
     pub(crate) dialect: Dialect,
     /// In the order of the file; no two have the same pattern and a method in common.
     pub(crate) routes: Vec<RouteConfig>,

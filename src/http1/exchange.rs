@@ -9,7 +9,7 @@ use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use http::header::{CONNECTION, CONTENT_LENGTH};
@@ -79,26 +79,7 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         let caller = self.generation.introduce(&mut parts, self.peer);
         let answered = self.answer(parts, caller, body, &mut intake).await?;
         let refused = answered.as_ref().err().copied();
-        let mut tunnel = None;
-        let response = match answered {
-            Ok(mut response) => {
-                tunnel = A::take_tunnel(response.body_mut());
-                Ok(response)
-            }
-            Err(rejection) => Err(rejection),
-        };
-        let response = match response {
-            Ok(response) if transmission::is_sendable(&asked, &response, tunnel.is_some()) => {
-                response
-            }
-            Ok(_) => {
-                tracing::error!(
-                    "a handler's answer cannot be sent: its status is none, or its Content-Length not that of its body"
-                );
-                self.generation.app.refuse(None, Rejection::ANSWER).await
-            }
-            Err(rejection) => self.generation.app.refuse(None, rejection).await,
-        };
+        let (response, tunnel) = sendable(&self.generation.app, answered, &asked).await;
         serving.answered(&response);
         let keeps_alive = keeps_alive
             && refused.is_none()
@@ -138,17 +119,11 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
                 if let Poll::Ready(response) = answering.as_mut().poll(context) {
                     return Poll::Ready(Ok(Ok(response)));
                 }
-                match intake.poll(&mut self.wire, context) {
-                    Poll::Ready(Ok(Ok(()))) => {
-                        self.activity.wait(None, false);
-                        continue;
-                    }
+                match self.poll_client(intake, context) {
+                    Poll::Ready(Ok(Ok(()))) => continue,
                     Poll::Ready(Ok(Err(rejection))) => return Poll::Ready(Ok(Err(rejection))),
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {}
-                }
-                if let Poll::Ready(gone) = intake.poll_gone(&mut self.wire, context) {
-                    return Poll::Ready(gone.map(|()| Err(Rejection::TIMED_OUT)));
                 }
                 self.activity
                     .wait(intake.patience(&self.generation.limits), false);
@@ -197,20 +172,14 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
                 {
                     return Poll::Ready(sent);
                 }
-                match intake.poll(&mut self.wire, context) {
-                    Poll::Ready(Ok(Ok(()))) => {
-                        self.activity.wait(None, false);
-                        continue;
-                    }
+                match self.poll_client(intake, context) {
+                    Poll::Ready(Ok(Ok(()))) => continue,
                     // The head is out: all that can be said now is that something broke off.
                     Poll::Ready(Ok(Err(rejection))) => {
                         return Poll::Ready(Err(io::Error::other(rejection.reason())));
                     }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {}
-                }
-                if let Poll::Ready(gone) = intake.poll_gone(&mut self.wire, context) {
-                    return Poll::Ready(gone);
                 }
                 let patience = intake.patience(&self.generation.limits);
                 self.activity.wait(patience, transmission.is_blocked());
@@ -225,6 +194,22 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
             serving.finish();
         }
         Ok(!matches!(framing, Framing::UntilClose))
+    }
+
+    /// What the client sends meanwhile: more of the body, where it is wanted, or the end. Ready when something was brought.
+    fn poll_client(
+        &mut self,
+        intake: &mut Intake,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<Result<(), Rejection>>> {
+        let brought = intake.poll(&mut self.wire, context);
+        if let Poll::Ready(Ok(Ok(()))) = brought {
+            self.activity.wait(None, false);
+        }
+        if brought.is_ready() {
+            return brought;
+        }
+        intake.poll_gone(&mut self.wire, context).map_ok(Ok)
     }
 
     /// From here on the bytes are none of HTTP.
@@ -291,4 +276,26 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         self.activity.rest();
         Ok(After::Next)
     }
+}
+
+/// What is sent, and what the connection is to become then.
+async fn sendable<A: Answer>(
+    app: &A,
+    answered: Result<Response<A::Body>, Rejection>,
+    asked: &Asked,
+) -> (Response<A::Body>, Option<FarEnd>) {
+    let rejection = match answered {
+        Ok(mut response) => {
+            let tunnel = A::take_tunnel(response.body_mut());
+            if transmission::is_sendable(asked, &response, tunnel.is_some()) {
+                return (response, tunnel);
+            }
+            tracing::error!(
+                "a handler's answer cannot be sent: its status is none, or its Content-Length not that of its body"
+            );
+            Rejection::ANSWER
+        }
+        Err(rejection) => rejection,
+    };
+    (app.refuse(None, rejection).await, None)
 }

@@ -46,7 +46,7 @@ pub(crate) struct HeadLimits {
 /// Fields that need no allocation to be parsed; a head with more takes one.
 const USUAL_COUNT: usize = 100;
 
-/// Takes one head from the front of `received`; `None` when it is not there whole. A plain request is shown to `ready` first, which may
+/// Takes one head from the front of `received`; `None` when it is not there whole. A plain request is shown to `ready` first, where there is one, which may
 /// have all that is needed; with `needs_head`, there is a head even then.
 ///
 /// # Errors
@@ -55,7 +55,7 @@ pub(crate) fn take<T>(
     received: &mut BytesMut,
     limits: HeadLimits,
     needs_head: bool,
-    ready: impl FnOnce(PlainGet<'_>) -> Option<T>,
+    ready: Option<impl FnOnce(PlainGet<'_>) -> Option<T>>,
 ) -> Result<Option<Taken<T>>, Rejection> {
     // RFC 9112 §2.2: some clients end a body with an empty line too many.
     while received.starts_with(b"\r\n") {
@@ -109,7 +109,7 @@ fn parse<'b, T>(
     head: &'b Bytes,
     fields: &mut [MaybeUninit<httparse::Header<'b>>],
     limits: HeadLimits,
-    (needs_head, ready): (bool, impl FnOnce(PlainGet<'_>) -> Option<T>),
+    (needs_head, ready): (bool, Option<impl FnOnce(PlainGet<'_>) -> Option<T>>),
 ) -> Result<Taken<T>, Rejection> {
     let most = limits.count.min(fields.len());
     let mut request = httparse::Request::new(&mut []);
@@ -121,7 +121,8 @@ fn parse<'b, T>(
         // The empty line is there, so a partial head lacks nothing but sense.
         Ok(Status::Partial) | Err(_) => return Err(Rejection::HEAD),
     }
-    match PlainGet::of(&request).and_then(ready) {
+    let ready = ready.and_then(|ready| PlainGet::of(&request).and_then(ready));
+    match ready {
         Some(ready) if needs_head => {
             let head = build(head, &request, limits)?;
             Ok(Taken::Ready(ready, Some(head)))
@@ -270,7 +271,7 @@ mod tests {
     };
 
     fn take_head(received: &mut BytesMut, limits: HeadLimits) -> Result<Option<Head>, Rejection> {
-        let taken = take(received, limits, false, |_| None::<()>)?;
+        let taken = take(received, limits, false, Some(|_: PlainGet<'_>| None::<()>))?;
         Ok(taken.map(|taken| match taken {
             Taken::Head(head) => *head,
             Taken::Ready(..) => panic!("nothing was ready"),

@@ -339,6 +339,7 @@ mod tests {
     use http_body::Body as _;
 
     use super::super::head::{self, Taken};
+    use super::super::plain::PlainGet;
     use super::*;
     use crate::config::OddNames;
 
@@ -350,7 +351,12 @@ mod tests {
             odd_names: OddNames::Drop,
         };
         let text = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n";
-        let taken = head::take(&mut BytesMut::from(&text[..]), limits, true, |_| None::<()>);
+        let taken = head::take(
+            &mut BytesMut::from(&text[..]),
+            limits,
+            true,
+            Some(|_: PlainGet<'_>| None::<()>),
+        );
         let Ok(Some(Taken::Head(head))) = taken else {
             panic!("a head");
         };

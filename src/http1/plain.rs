@@ -150,13 +150,13 @@ mod tests {
             &mut BytesMut::from(head.as_bytes()),
             LIMITS,
             false,
-            |plain| {
+            Some(|plain: super::PlainGet<'_>| {
                 Some((
                     plain.host.to_owned(),
                     plain.path.to_owned(),
                     plain.names_codings,
                 ))
-            },
+            }),
         );
         match taken.unwrap().unwrap() {
             Taken::Ready(plain, _) => Some(plain),

@@ -6,6 +6,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode, Version};
 
 use super::clock;
+use crate::proxy::digits::put_number;
 use crate::static_files::body::Lines;
 
 /// What an answer says of the connection.
@@ -71,7 +72,9 @@ pub(super) fn write_head(
     }
     match framing {
         Framing::Length(length) if !has_length => {
-            out.extend_from_slice(format!("content-length: {length}\r\n").as_bytes());
+            out.extend_from_slice(b"content-length: ");
+            put_number(out, length);
+            out.extend_from_slice(b"\r\n");
         }
         Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         _ => {}

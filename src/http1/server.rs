@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::express::Ready;
 use super::head::{self, Head, Taken};
 use super::intake::Intake;
+use super::plain::PlainGet;
 use super::response::Connection as Persistence;
 use super::transmission::Asked;
 use super::wire::Wire;
@@ -229,7 +230,8 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
             peer,
             ..
         } = self;
-        let may_be_ready = generation.limits.requests_per_connection == 0
+        let may_be_ready = generation.app.has_ready()
+            && generation.limits.requests_per_connection == 0
             && !self.deadline.is_aged()
             && !self.activity.is_draining();
         let is_logged = generation.log.is_some();
@@ -237,10 +239,9 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
             &mut wire.received,
             generation.head_limits(),
             is_logged,
-            |plain| {
-                let ready = may_be_ready.then(|| generation.app.ready(plain, peer));
-                Some((ready.flatten()?, plain.closes))
-            },
+            may_be_ready.then_some(|plain: PlainGet<'_>| {
+                Some((generation.app.ready(plain, peer)?, plain.closes))
+            }),
         )
     }
 

@@ -11,25 +11,23 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{
-    ALLOW, CONTENT_LENGTH, RETRY_AFTER, SEC_WEBSOCKET_KEY, SET_COOKIE, UPGRADE, WWW_AUTHENTICATE,
-};
+use http::header::{ALLOW, CONTENT_LENGTH, RETRY_AFTER, SET_COOKIE, UPGRADE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
 
 use super::attempt::{self, Failed};
 use super::far_end::{FarEnd, TunnelTimeouts};
-use super::fields::{Fields, Sink, WriteFields};
+use super::fields::{Fields, Sink};
 use super::mount::Mount;
 use super::request::{self, Forwarded};
 use super::request_body::RequestBody;
 use super::response::{self, AnswerRules, Kept};
+use super::switch::Switch;
 use super::transport::{Answer, AnswerBody, Failure, FailureKind, Outgoing, Stage};
 use super::upstream::{Asked, Lease};
 use super::{Asking, Forwarder, Outcome, accel, failure};
 use crate::config::upstream::{HostPolicy, ProxyConfig};
 use crate::rejection::Rejection;
-use crate::routing;
 use crate::static_files::body::{Body, Lines};
 
 /// How long a tunnel may be open on one side only.
@@ -130,6 +128,11 @@ impl Forwarder {
             let field = telling_field(answer.status, &answer.fields);
             return Outcome::Intercepted(answer.status, field);
         }
+        self.pass_on(asking, answer, lease)
+    }
+
+    /// Step 5, and what of step 4 is told by a field.
+    fn pass_on(&self, asking: &Asking<'_>, answer: Answer, lease: Lease) -> Outcome {
         let Answer {
             status,
             fields,
@@ -229,69 +232,6 @@ impl Forwarder {
         );
         Outcome::Refused(Rejection::NOT_SENDABLE.into())
     }
-}
-
-/// The protocol that is asked for instead of HTTP.
-struct Switch<'a> {
-    protocol: Option<&'a [u8]>,
-    /// On a stream of HTTP/2 (RFC 8441).
-    is_stream: bool,
-    key: Option<String>,
-}
-
-impl<'a> Switch<'a> {
-    fn asked(asking: &Asking<'a>) -> Self {
-        let parts = asking.parts;
-        if routing::is_tunnel(parts) {
-            let protocol = parts.extensions.get::<hyper::ext::Protocol>();
-            return Self {
-                protocol: protocol.map(|protocol| protocol.as_str().as_bytes()),
-                is_stream: true,
-                key: Some(websocket_key()),
-            };
-        }
-        Self {
-            protocol: request::upgrade(parts),
-            is_stream: false,
-            key: None,
-        }
-    }
-
-    fn keyed<'f>(&'f self, inner: &'f Forwarded<'f>) -> Keyed<'f> {
-        Keyed {
-            inner,
-            key: self.key.as_deref(),
-        }
-    }
-}
-
-/// RFC 8441 §5: in HTTP/2 there is no key, for which HTTP/1.1 has no other word.
-struct Keyed<'a> {
-    inner: &'a Forwarded<'a>,
-    key: Option<&'a str>,
-}
-
-impl WriteFields for Keyed<'_> {
-    fn write(&self, sink: &mut dyn Sink) {
-        self.inner.write(sink);
-        if let Some(key) = self.key {
-            sink.put(SEC_WEBSOCKET_KEY.as_str().as_bytes(), key.as_bytes());
-        }
-    }
-}
-
-/// RFC 6455 §4.1: sixteen bytes that nobody knew before, in base64.
-fn websocket_key() -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let high = getrandom::u64().unwrap_or_default();
-    let low = getrandom::u64().unwrap_or_default();
-    let bits = u128::from(high) << 64 | u128::from(low);
-    // 128 bits are 21 digits of six, and two bits that are followed by four of nothing.
-    let mut key: String = (0..21)
-        .map(|place| DIGITS[(bits >> (122 - 6 * place)) as usize & 63] as char)
-        .collect();
-    key.push(DIGITS[((bits & 3) << 4) as usize] as char);
-    key + "=="
 }
 
 /// RFC 9112 §6.3: a length or a coding announces one, even if it is empty; in HTTP/2, that the stream goes on.

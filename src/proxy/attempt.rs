@@ -63,13 +63,14 @@ pub(super) async fn attempt(
         let may_go_on = upstream.config().retries
             && attempts < MOST_ATTEMPTS
             && may_repeat(outgoing, &failure, repeats)
-            && upstream.may_retry();
+            && (is_stale(&failure) || upstream.may_retry());
         if !may_go_on {
             return Err(Failed::Failure(failure));
         }
-        // That a connection had been closed while it waited says nothing of its server.
-        if failure.is_reused && failure.kind == FailureKind::Closed {
+        if is_stale(&failure) {
             outgoing.needs_new = true;
+        } else if failure.kind == FailureKind::Rejected && attempts == 1 {
+            // RFC 9113 §8.7: it took none of this connection's; there may be nobody else to ask.
         } else {
             tried.push(lease.key());
             repeats += usize::from(failure.stage == Stage::HeadSent);
@@ -96,13 +97,20 @@ fn to<'r>(request: &'r mut Outgoing<'_>, authority: &'r [u8]) -> Outgoing<'r> {
     }
 }
 
+/// That a connection had been closed while it waited says nothing of its server. And there are no more such failures than there were
+/// answers before, which left those connections behind: they need no budget. All that was under way on connections of a server that is
+/// killed fails like this.
+fn is_stale(failure: &Failure) -> bool {
+    failure.is_reused && failure.kind == FailureKind::Closed
+}
+
 /// Notes whose fault it was.
 fn tell(upstream: &Upstream, lease: &Lease, outgoing: &Outgoing<'_>, failure: &Failure) {
     let is_servers = !matches!(
         failure.kind,
         FailureKind::ClientBody | FailureKind::Unsupported
     );
-    if !is_servers || (failure.is_reused && failure.kind == FailureKind::Closed) {
+    if !is_servers || is_stale(failure) {
         return;
     }
     lease.failed(failure.kind, &failure.error);

@@ -16,6 +16,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Version};
 
 use super::caller::Caller;
+use super::digits::put_number;
 use super::fields::{Sink, WriteFields};
 use super::request_id::{RequestId, X_REQUEST_ID};
 use crate::config::upstream::ProxyConfig;
@@ -147,8 +148,12 @@ impl<'r> Forwarded<'r> {
             return;
         }
         scratch.clear();
-        let (seconds, millis) = (self.received.as_secs(), self.received.subsec_millis());
-        let _ = write!(scratch, "t={seconds}.{millis:03}");
+        scratch.extend_from_slice(b"t=");
+        put_number(scratch, self.received.as_secs());
+        // A thousand more, so that there are three digits behind its first.
+        let point = scratch.len();
+        put_number(scratch, (1000 + self.received.subsec_millis()).into());
+        scratch[point] = b'.';
         self.put(sink, &X_REQUEST_START, scratch);
     }
 }

@@ -1,9 +1,10 @@
 //! What a request is known by in the logs of all who handle it: `X-Request-Id`. Pure, but for the random numbers.
 
 use std::cell::Cell;
-use std::io::Write;
 
 use http::{HeaderMap, HeaderName};
+
+use super::digits::hex;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -46,9 +47,9 @@ fn is_sane(id: &[u8]) -> bool {
 }
 
 fn digits(high: u64, low: u64) -> [u8; 32] {
-    let mut digits = [b'0'; 32];
-    // It has just the room.
-    let _ = write!(&mut digits[..], "{high:016x}{low:016x}");
+    let mut digits = [0; 32];
+    digits[..16].copy_from_slice(&hex(high));
+    digits[16..].copy_from_slice(&hex(low));
     digits
 }
 

@@ -69,18 +69,18 @@ impl Forward {
         self.config.encoded_slashes
     }
 
-    /// Steps 1 to 4.
+    /// Steps 1 to 4; `rule` is the `Cache-Control` for files.
     pub(super) async fn answer(
         &self,
         route: &Route,
         path: &RequestPath<'_>,
+        rule: Option<&HeaderValue>,
         (parts, body, via): (&Parts, &mut RequestBody, Via<'_>),
     ) -> Result<Response<Body>, Refusal> {
         // RFC 9110 §7.6.2
         if parts.method == Method::OPTIONS && request::max_forwards(parts) == Some(0) {
             return static_files::respond(&parts.method, Outcome::Options, Policy::default());
         }
-        let rule = route.cache_control.as_ref();
         if let Some(response) = self
             .answer_with_file(route, path, parts, (rule, via))
             .await?

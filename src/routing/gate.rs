@@ -41,6 +41,7 @@ pub(crate) struct Gate {
     cache: Arc<Cache>,
     upstreams: Upstreams,
     forwards: bool,
+    has_ready: bool,
 }
 
 /// The way between the client and here, as far as answers depend on it.
@@ -89,6 +90,7 @@ impl Gate {
             .collect();
         Self {
             forwards: sites.iter().any(|site| site.forwards()),
+            has_ready: sites.iter().any(|site| site.has_ready()),
             sites,
             exact,
             patterns,
@@ -116,6 +118,11 @@ impl Gate {
     /// Whether any request may be forwarded.
     pub(crate) fn forwards(&self) -> bool {
         self.forwards
+    }
+
+    /// Whether anything is at hand for any request.
+    pub(crate) fn has_ready(&self) -> bool {
+        self.has_ready
     }
 
     /// What is at hand for a plain request; `None`: [`answer`](Self::answer) has to find out. Both say the same.

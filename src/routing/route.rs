@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue};
 
+use super::fixed::Fixed;
 use super::forward::Forward;
 use super::methods::Methods;
 use super::path::PathPattern;
@@ -33,11 +33,7 @@ pub(super) enum Handler {
     Files(Arc<Files>),
     Redirect(Redirect),
     Upstream(Box<Forward>),
-    Respond {
-        status: StatusCode,
-        body: Bytes,
-        media_type: HeaderValue,
-    },
+    Fixed(Fixed),
 }
 
 /// Which route answered, in the extensions of the response, for the access log.
@@ -67,11 +63,11 @@ impl Route {
                 status,
                 body,
                 media_type,
-            } => Handler::Respond {
+            } => Handler::Fixed(Fixed {
                 status: *status,
                 body: body.clone(),
                 media_type: media_type.clone(),
-            },
+            }),
         };
         Self {
             label: RouteLabel(config.pattern.to_string().into()),

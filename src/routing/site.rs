@@ -1,22 +1,15 @@
 //! Steps 3 and 4: one virtual host with its routes, error pages and fields.
 
-use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use axum::extract::OriginalUri;
-use http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY};
+use http::header::CONTENT_SECURITY_POLICY;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use tower_http::cors::CorsLayer;
-use tower_layer::Layer as _;
-use tower_service::Service as _;
 
 use super::cors;
 use super::encryption::Encryption;
-use super::fixed;
 use super::forward::Forward;
 use super::gate::Via;
 use super::request;
@@ -25,7 +18,6 @@ use super::upstreams::Upstreams;
 use crate::config::SiteConfig;
 use crate::http1::Ready;
 use crate::http1::plain::PlainGet;
-use crate::proxy::caller::Caller;
 use crate::proxy::request_body::RequestBody;
 use crate::proxy::target::{Dialect, RequestPath};
 use crate::rejection::Rejection;
@@ -62,21 +54,29 @@ impl Site {
             .collect();
         routes.sort_by(|a, b| a.pattern.cmp(&b.pattern));
         let forwards = |route: &Route| matches!(route.handler, Handler::Upstream(_));
+        let has_application = routes.iter().any(forwards);
         Self {
-            forwards: routes.iter().any(forwards),
+            forwards: has_application,
             dialect: config.dialect,
             files: config.files.as_ref().map(files),
             routes,
             cache_control: config.cache_control.clone(),
             headers: config.headers.clone(),
             error_pages: config.error_pages.clone(),
-            cors: config.cors.as_ref().map(cors::layer),
+            cors: config
+                .cors
+                .as_ref()
+                .map(|cors| cors::layer(cors, has_application)),
             encryption: Encryption::new(config),
             is_plain: config.routes.is_empty()
                 && config.headers.is_empty()
                 && config.cors.is_none()
                 && Encryption::new(config).is_none(),
         }
+    }
+
+    pub(super) fn has_ready(&self) -> bool {
+        self.is_plain && self.files.is_some()
     }
 
     /// Only of a site that has nothing to say but its files.
@@ -135,32 +135,18 @@ impl Site {
     ) -> Response<Body> {
         match self.cors.as_ref().filter(|_| cors::concerns(parts)) {
             None => self.answer_routed(parts, body, via).await,
-            Some(cors) => Box::pin(self.answer_with_cors(cors, parts, body, via.caller)).await,
+            Some(cors) => {
+                Box::pin(cors::answer(
+                    cors,
+                    Arc::clone(self),
+                    (parts, body, via.caller),
+                ))
+                .await
+            }
         }
     }
 
-    async fn answer_with_cors(
-        self: &Arc<Self>,
-        cors: &CorsLayer,
-        parts: &Parts,
-        body: &mut RequestBody,
-        caller: &Caller,
-    ) -> Response<Body> {
-        let carried = (std::mem::take(body), *caller);
-        let request = Request::from_parts(parts.clone(), carried);
-        let Ok(mut response) = cors
-            .layer(SiteService(Arc::clone(self)))
-            .call(request)
-            .await;
-        if parts.method == Method::OPTIONS {
-            response
-                .headers_mut()
-                .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        }
-        response
-    }
-
-    async fn answer_routed(
+    pub(super) async fn answer_routed(
         &self,
         parts: &Parts,
         body: &mut RequestBody,
@@ -173,7 +159,8 @@ impl Site {
             Ok(None) => self.answer_here(parts, via).await,
             Ok(Some((route, forward, path))) => {
                 let via = self.by_lines(via, route);
-                let answering = forward.answer(route, &path, (parts, body, via));
+                let rule = route.cache_control.as_ref().or(self.cache_control.as_ref());
+                let answering = forward.answer(route, &path, rule, (parts, body, via));
                 let answered = Box::pin(answering).await;
                 self.finish(parts, None, Some(route), answered).await
             }
@@ -321,23 +308,7 @@ impl Site {
             Some((route, Handler::Redirect(redirect))) => {
                 return redirect.answer(&route.pattern, parts);
             }
-            Some((
-                _,
-                Handler::Respond {
-                    status,
-                    body,
-                    media_type,
-                },
-            )) => {
-                let rule = if status.is_success() { rule } else { None };
-                return Ok(fixed::answer(
-                    &parts.method,
-                    *status,
-                    body,
-                    media_type,
-                    rule,
-                ));
-            }
+            Some((_, Handler::Fixed(fixed))) => return Ok(fixed.answer(&parts.method, rule)),
         };
         let Some(files) = files else {
             return Err(Rejection::NOT_FOUND.into());
@@ -382,31 +353,5 @@ impl Site {
             None => None,
         };
         static_files::respond_with_page((&parts.method, &parts.headers), refusal, page.as_ref())
-    }
-}
-
-/// What the CORS layer wraps.
-#[derive(Clone, Debug)]
-struct SiteService(Arc<Site>);
-
-impl tower_service::Service<Request<(RequestBody, Caller)>> for SiteService {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<(RequestBody, Caller)>) -> Self::Future {
-        let site = Arc::clone(&self.0);
-        Box::pin(async move {
-            let (parts, (mut body, caller)) = request.into_parts();
-            let via = Via {
-                caller: &caller,
-                as_lines: false,
-            };
-            Ok(site.answer_routed(&parts, &mut body, via).await)
-        })
     }
 }

@@ -55,6 +55,11 @@ pub(crate) trait Answer: Clone + Send + Sync + 'static {
     /// Whether it may want a request's body, or send interim answers.
     fn reads_bodies(&self) -> bool;
 
+    /// Whether any request may have one.
+    fn has_ready(&self) -> bool {
+        false
+    }
+
     /// An answer that is at hand for a plain request over this connection, without waiting for anything.
     fn ready(&self, _request: PlainGet<'_>, _peer: &Peer) -> Option<Ready> {
         None
@@ -101,6 +106,10 @@ impl Answer for Arc<Arc<Gate>> {
 
     fn reads_bodies(&self) -> bool {
         self.forwards()
+    }
+
+    fn has_ready(&self) -> bool {
+        Gate::has_ready(self)
     }
 
     fn ready(&self, request: PlainGet<'_>, _: &Peer) -> Option<Ready> {

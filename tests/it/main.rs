@@ -59,6 +59,7 @@ mod proxy_names;
 mod proxy_pool;
 mod proxy_protocol;
 mod proxy_queue;
+mod proxy_reload;
 mod proxy_streaming;
 mod proxy_targets;
 mod proxy_tls;

@@ -179,9 +179,9 @@ fn servers_that_are_started_again_one_after_the_other_cost_no_read() {
     for round in 0..4 {
         let application = &mut applications[round % 2];
         application.kill();
-        load.pass(300);
+        load.pass(500);
         *application = Application::start(application.address);
-        load.pass(300);
+        load.pass(500);
     }
     load.end();
 }

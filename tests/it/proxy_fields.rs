@@ -220,7 +220,7 @@ fn a_trusted_proxy_is_believed_and_added() {
 #[test]
 fn the_proxy_protocol_tells_who_asks() {
     let back = Back::hello();
-    let config = "[[listen]]\naddress = \"127.0.0.1:0\"\nproxy_protocol = true\n".to_owned()
+    let config = "[[listen]]\naddress = \"127.0.0.1:0\"\nproxy_protocol = true\nproxy_protocol_from = [\"127.0.0.1\"]\n".to_owned()
         + &forwarding(&[&back], "", "");
     let server = TestServer::start(Docroot::standard(), &config);
     let mut client = server.connect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::harness::{Back, Dns, Docroot, HELLO, Known, TestServer, eventually};
 
-const ONE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+const ONE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const TWO: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// Two machines with the same port.

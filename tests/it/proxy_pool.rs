@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::harness::h2::{
-    ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, frame,
+    ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, block, frame,
 };
 use crate::harness::{
-    Back, Docroot, HELLO, Refusing, TestServer, eventually, in_front, in_front_of, pattern,
-    request, statuses,
+    Back, Client, Docroot, HELLO, Refusing, TestServer, eventually, forwarding, in_front,
+    in_front_of, pattern, request, statuses,
 };
 
 const POST: &[&str] = &["Content-Length: 5"];
@@ -98,7 +98,7 @@ fn what_an_application_says_of_its_patience_is_heeded() {
     let back = Back::new(|conversation| {
         while conversation.next().is_some() {
             conversation.send(HELLO.replace("\r\n\r\n", "\r\nKeep-Alive: timeout=1\r\n\r\n"));
-            if !conversation.pause(Duration::from_millis(1000)) {
+            if !conversation.pause(Duration::from_secs(1)) {
                 return;
             }
         }
@@ -266,9 +266,10 @@ fn raw_http_2(first: Vec<u8>) -> Back {
                         return;
                     }
                 }
-                // Answered at once: `:status: 200` and a body.
+                // Answered at once: `:status: 200`, a type, and a body.
                 HEADERS => {
-                    let mut answer = frame(HEADERS, END_HEADERS, stream, &[0x88]);
+                    let fields = [&[0x88][..], &block(&[("content-type", "text/plain")])].concat();
+                    let mut answer = frame(HEADERS, END_HEADERS, stream, &fields);
                     answer.extend(frame(DATA, END_STREAM, stream, b"hello"));
                     conversation.send(answer);
                 }
@@ -333,4 +334,41 @@ fn bytes_before_a_handshake_are_no_answer() {
     );
     assert_eq!(statuses(&server, request("GET", "/x", &[])), [502]);
     assert!(!String::from_utf8_lossy(&back.bytes(0)).contains("GET /x"));
+}
+
+#[test]
+fn many_clients_at_a_time_each_get_their_own() {
+    let back = Back::by_request(|request| {
+        let mut body = request.target.clone().into_bytes();
+        body.extend_from_slice(&request.body);
+        let mut answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        answer.extend(body);
+        Some(answer)
+    });
+    let config = forwarding(&[&back], "", "");
+    let server = TestServer::start_with_workers(Docroot::standard(), &config, 3);
+    std::thread::scope(|scope| {
+        for client in 0..24 {
+            let address = server.address;
+            scope.spawn(move || {
+                let mut connection = Client::connect(address);
+                for round in 0..20 {
+                    let target = format!("/{client}/{round}");
+                    let body = pattern(client * 997 + round);
+                    let length = format!("Content-Length: {}", body.len());
+                    let text = request("POST", &target, &[&length]);
+                    connection.send([text.as_bytes(), &body].concat());
+                    connection
+                        .read(&text)
+                        .expect(200)
+                        .expect_body([target.as_bytes(), &body].concat());
+                }
+            });
+        }
+    });
+    assert_eq!(back.requests().len(), 24 * 20);
 }

@@ -51,12 +51,10 @@ fn a_server_gets_no_more_at_a_time_than_it_may_and_the_rest_waits() {
 
 #[test]
 fn a_queue_that_is_full_turns_away_and_says_when_to_come_back() {
-    let back = Back::new(|conversation| {
-        while conversation.next().is_some() {
-            conversation.pause(Duration::from_secs(2));
-            conversation.send(HELLO);
-        }
-    });
+    let may_answer = Arc::new(AtomicBool::new(false));
+    let gate = Arc::clone(&may_answer);
+    let back =
+        Back::by_request(move |_| eventually(|| gate.load(Ordering::SeqCst)).then(|| HELLO.into()));
     let server = one_at_a_time(&back, "queue_size = 1");
     let mut first = server.connect();
     first.send(request("GET", "/1", &[]));
@@ -66,11 +64,14 @@ fn a_queue_that_is_full_turns_away_and_says_when_to_come_back() {
         client.send(request("GET", "/x", &[]));
     }
     // One of them waits, the others hear it at once.
-    assert!(eventually(|| others
-        .iter_mut()
-        .filter_map(|client| client.has_bytes().then_some(()))
-        .count()
-        == 4));
+    let mut heard = vec![false; others.len()];
+    assert!(eventually(|| {
+        for (client, heard) in others.iter_mut().zip(&mut heard) {
+            *heard |= client.has_bytes();
+        }
+        heard.iter().filter(|heard| **heard).count() == 4
+    }));
+    may_answer.store(true, Ordering::SeqCst);
     let mut answered = Vec::new();
     for client in &mut others {
         let response = client.read("GET");

@@ -1,6 +1,6 @@
 //! Upgrades and tunnels to an application (RFC 9110 §7.8), interim answers, `Expect`, and requests that go no further than here.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tungstenite::Message;
 
@@ -480,19 +480,12 @@ fn hints_come_as_soon_as_they_are_there() {
     let back = Back::new(|conversation| {
         conversation.next();
         conversation.send("HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n");
-        conversation.pause(Duration::from_secs(3));
-        conversation.send(HELLO);
+        // The answer never comes.
+        conversation.wait_for_end();
     });
     let server = in_front_of(&back);
     let mut client = server.connect();
-    let begun = Instant::now();
-    let text = request("GET", "/x", &[]);
-    client.exchange(&text).expect(103);
-    assert!(
-        begun.elapsed() < Duration::from_secs(2),
-        "they were held back"
-    );
-    client.read(&text).expect(200);
+    client.exchange(request("GET", "/x", &[])).expect(103);
 }
 
 #[test]

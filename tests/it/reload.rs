@@ -18,14 +18,14 @@ use crate::harness::{Client, Docroot, PATIENCE, eventually, pattern, request};
 const LARGE: u64 = 64 << 20;
 
 /// A server on a thread of its own, with its handle.
-struct Serving {
+pub(crate) struct Serving {
     handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), String>>>,
 }
 
 impl Serving {
-    fn start(config: &Config, workers: usize) -> Self {
+    pub(crate) fn start(config: &Config, workers: usize) -> Self {
         let listeners = config.listen().iter().map(Listener::bind);
         let listeners = listeners.collect::<Result<_, _>>();
         Self::on(
@@ -74,7 +74,7 @@ impl Serving {
         }
     }
 
-    fn reload(&self, config: &Config) {
+    pub(crate) fn reload(&self, config: &Config) {
         self.handle
             .reload(config)
             .unwrap_or_else(|error| panic!("{error}"));
@@ -98,7 +98,7 @@ impl Drop for Serving {
 }
 
 /// Free when this returns; who takes it first has it.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     socket.local_addr().unwrap()
 }

@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
+use super::super::digits::{put_address, put_number};
 use super::{FORWARDED, Forwarded, HeaderName, Host, Sink, join, part};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -32,7 +33,7 @@ impl Forwarded<'_> {
             self.put(sink, &X_FORWARDED_HOST, scratch);
         }
         if !self.takes_over(scratch, &X_FORWARDED_PORT) {
-            let _ = write!(scratch, "{}", self.port());
+            put_number(scratch, self.port().into());
         }
         self.put(sink, &X_FORWARDED_PORT, scratch);
         if self.takes_over(scratch, &X_FORWARDED_PREFIX) {
@@ -52,22 +53,31 @@ impl Forwarded<'_> {
     fn put_addresses(&self, sink: &mut dyn Sink, scratch: &mut Vec<u8>) {
         let client = address(self.caller.client);
         let peer = address(self.caller.peer);
+        if !self.caller.is_peer_trusted {
+            // Nearly always: both are the same.
+            if let Some(client) = client {
+                put_address(scratch, client);
+                self.put(sink, &X_FORWARDED_FOR, scratch);
+                self.put(sink, &X_REAL_IP, scratch);
+            }
+            return;
+        }
         if !self.takes_over(scratch, &X_FORWARDED_FOR)
             && let Some(client) = client
         {
-            let _ = write!(scratch, "{client}");
+            put_address(scratch, client);
         }
         let is_told = peer == client && !self.sent(&X_FORWARDED_FOR);
-        if let Some(peer) = peer.filter(|_| self.caller.is_peer_trusted && !is_told) {
+        if let Some(peer) = peer.filter(|_| !is_told) {
             part(scratch);
-            let _ = write!(scratch, "{peer}");
+            put_address(scratch, peer);
         }
         if !scratch.is_empty() {
             self.put(sink, &X_FORWARDED_FOR, scratch);
         }
         if let Some(client) = client {
             scratch.clear();
-            let _ = write!(scratch, "{client}");
+            put_address(scratch, client);
             self.put(sink, &X_REAL_IP, scratch);
         }
     }
@@ -119,7 +129,11 @@ impl Forwarded<'_> {
 
     /// The port that the client asked, as it wrote it; else that of the scheme.
     fn port(&self) -> u16 {
-        let named = Host::parse(self.host).ok().and_then(|host| host.port());
+        let named = self
+            .host
+            .contains(&b':')
+            .then(|| Host::parse(self.host).ok());
+        let named = named.flatten().and_then(|host| host.port());
         named.unwrap_or(if self.caller.is_encrypted { 443 } else { 80 })
     }
 }

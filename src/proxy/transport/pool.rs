@@ -5,6 +5,7 @@
 //! 3. How long the server leaves idle ones open is learnt ([`Patience`]), and none is used that may be closed meanwhile.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ use crate::http1::upstream::Connection;
 /// How often idle connections are looked at.
 const SWEPT: Duration = Duration::from_secs(1);
 
+/// For so long, what the runtime was told when it last looked is news enough: it looks that often while there is work.
+const FRESH: Duration = Duration::from_millis(1);
+
 /// Servers that are remembered after their connections are gone.
 const REMEMBERED: usize = 1000;
 
@@ -33,7 +37,7 @@ pub(super) struct Pool {
 
 #[derive(Debug, Default)]
 struct Shard {
-    stocks: HashMap<Target, Stock>,
+    stocks: HashMap<Target, Stock, ByAddress>,
     sweeper: Option<JoinHandle<()>>,
 }
 
@@ -43,6 +47,40 @@ struct Stock {
     /// The one that was used last at the end.
     idle: VecDeque<Idle>,
     patience: Patience,
+}
+
+/// The servers are those of a configuration: nobody chooses them to make trouble.
+type ByAddress = BuildHasherDefault<AddressHasher>;
+
+#[derive(Debug, Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        // The golden ratio, as Fibonacci hashing has it.
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_u16(&mut self, word: u16) {
+        self.write_u64(word.into());
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        // The table takes the low bits for the place and the high ones for the mark.
+        self.0 ^ (self.0 >> 32)
+    }
 }
 
 #[derive(Debug)]
@@ -78,7 +116,12 @@ impl Pool {
                 .rposition(|idle| idle.runtime == runtime)?;
             let mut idle = stock.idle.remove(at)?;
             let age = now.saturating_duration_since(idle.since);
-            match idle.connection.stream.look() {
+            let quiet = if age < FRESH {
+                idle.connection.stream.glance()
+            } else {
+                idle.connection.stream.look()
+            };
+            match quiet {
                 Quiet::Yes if age <= usable => return Some((idle.connection, age)),
                 Quiet::Yes | Quiet::Noisy => {}
                 Quiet::Closed => stock.patience.has_closed(age, now),
@@ -127,11 +170,13 @@ impl Pool {
         }
     }
 
-    /// A connection that had been idle for so long was closed when it was used.
+    /// A connection that had been idle for so long was closed when it was used. Whatever became of the server, the others that wait are no
+    /// better: another attempt is made on a new one.
     pub(super) fn was_closed(&self, target: &Target, idle: Duration) {
         let mut shard = self.shards.lock(Shards::<Shard>::mine());
         if let Some(stock) = shard.stocks.get_mut(target) {
             stock.patience.has_closed(idle, Instant::now());
+            stock.idle.clear();
         }
     }
 

@@ -327,13 +327,18 @@ async fn what_is_closed_by_the_request_is_told_as_such() {
     })
     .await;
     let (transport, target) = (transport(), back.target());
-    assert_eq!(get("/").read(&transport, &target).await, "once");
+    let both = tokio::join!(
+        get("/").read(&transport, &target),
+        get("/").read(&transport, &target)
+    );
+    assert_eq!(both, ("once".into(), "once".into()));
+    assert_eq!(back.connections(), 2, "both wait");
     let failure = get("/").send(&transport, &target).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Closed);
     assert_eq!(failure.stage, Stage::HeadSent);
     assert!(failure.is_reused);
     let failure = get("/").send(&transport, &target).await;
-    assert!(failure.is_ok(), "a new one");
+    assert!(failure.is_ok(), "on a new one, not on the other that waits");
 }
 
 #[tokio::test]

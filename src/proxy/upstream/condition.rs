@@ -119,14 +119,20 @@ impl Condition {
             || self.ejected_until.load(Ordering::Relaxed) != 0
     }
 
-    /// None came; whether the server is to be left out, if that may be.
-    pub(super) fn failed(&self, admission: Admission, rule: &Ejection) -> bool {
+    /// None came.
+    pub(super) fn failed(&self, admission: Admission, rule: &Ejection) -> Failing {
         if rule.after == 0 || !self.is_since_last_ejection(admission) {
-            return false;
+            return Failing::Seldom;
         }
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         let is_out = self.ejected_until.load(Ordering::Relaxed) != 0;
-        admission.is_trial || (failures >= rule.after && !is_out)
+        if admission.is_trial || (failures > rule.after && !is_out) {
+            Failing::Still
+        } else if failures == rule.after && !is_out {
+            Failing::Now
+        } else {
+            Failing::Seldom
+        }
     }
 
     /// Leaves it out, and tells for how long.
@@ -215,6 +221,17 @@ impl Condition {
     }
 }
 
+/// What a failed request means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failing {
+    /// Not much.
+    Seldom,
+    /// It was one too many in a row: the server is to be left out, if that may be.
+    Now,
+    /// The same, once more.
+    Still,
+}
+
 /// What is told of a server's condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -252,7 +269,7 @@ mod tests {
 
     fn fail(condition: &Condition, clock: &Clock) -> bool {
         let admission = condition.admit(clock);
-        let is_enough = condition.failed(admission, &RULE);
+        let is_enough = condition.failed(admission, &RULE) != Failing::Seldom;
         if is_enough {
             condition.eject(&RULE, clock);
         }
@@ -317,7 +334,7 @@ mod tests {
         assert!(!condition.succeeded(early, &clock));
         assert_eq!(condition.state(&clock), State::Ejected);
         for _ in 0..5 {
-            assert!(!condition.failed(early, &RULE));
+            assert_eq!(condition.failed(early, &RULE), Failing::Seldom);
         }
         // Who had nobody else to go to, and is answered, brings it back.
         assert!(succeed(&condition, &clock));
@@ -359,6 +376,8 @@ mod tests {
         let condition = up(&clock);
         let rule = Ejection { after: 0, ..RULE };
         let admission = condition.admit(&clock);
-        assert!((0..10).all(|_| !condition.failed(admission, &rule)));
+        for _ in 0..10 {
+            assert_eq!(condition.failed(admission, &rule), Failing::Seldom);
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
 use tokio::sync::Notify;
 
 use super::budget::Budget;
-use super::condition::{Admission, Clock, State};
+use super::condition::{Admission, Clock, Failing, State};
 use super::endpoint::Endpoint;
 use super::queue::Queue;
 use super::server::Server;
@@ -141,8 +141,11 @@ impl Group {
         error: &io::Error,
     ) {
         let rule = &self.config.ejection;
-        if !server.condition.failed(admission, rule) {
-            return;
+        match server.condition.failed(admission, rule) {
+            Failing::Seldom => return,
+            // Whatever it has under way is about to fail, too, once: that must not use up what is saved.
+            Failing::Now => self.budget.lend(server.in_flight()),
+            Failing::Still => {}
         }
         let _one_at_a_time = self.ejecting.lock().unwrap_or_else(PoisonError::into_inner);
         let from = server.condition.state(&self.clock);
@@ -151,10 +154,6 @@ impl Group {
             return;
         }
         let time = server.condition.eject(rule, &self.clock);
-        // Whatever it has under way is about to fail, too; while it was on trial, that was nothing else.
-        if from != State::OnTrial {
-            self.budget.lend(server.in_flight());
-        }
         self.tell(
             server,
             from,

@@ -30,6 +30,10 @@ const SEND_BUFFER: usize = 256 << 10;
 /// A connection with streams is asked whether it is alive after so long without a sign, and given up after as long again.
 const PING: Duration = Duration::from_secs(20);
 
+/// The library ends a connection, with all that is under way on it, after 100 empty frames in its life; and some servers send one before
+/// each answer's trailers. Nobody sees them, so every answer with trailers is counted as one, and every one whose end was not seen.
+const EMPTY_FRAMES: usize = 90;
+
 #[derive(Debug)]
 pub(super) struct Connections {
     shards: Shards<HashMap<Target, Server>>,
@@ -64,6 +68,8 @@ struct Usage {
     /// By the first answer the server has said how many it allows; hyper learns it without a word.
     has_answered: AtomicBool,
     answered: Notify,
+    /// How many there may have been; see [`EMPTY_FRAMES`].
+    empty_frames: AtomicUsize,
     /// It is about to be closed.
     is_retired: AtomicBool,
 }
@@ -73,6 +79,8 @@ struct Usage {
 pub(super) struct Stream {
     pub(super) sender: SendRequest<Outbound>,
     usage: Arc<Usage>,
+    /// Its answer had no trailers.
+    is_plain: bool,
 }
 
 impl Stream {
@@ -82,10 +90,18 @@ impl Stream {
             self.usage.answered.notify_one();
         }
     }
+
+    /// All of the answer was seen, and it had no trailers.
+    pub(super) fn is_plain(&mut self) {
+        self.is_plain = true;
+    }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
+        if !self.is_plain {
+            self.usage.empty_frames.fetch_add(1, Ordering::SeqCst);
+        }
         self.usage.streams.fetch_sub(1, Ordering::SeqCst);
     }
 }
@@ -93,18 +109,28 @@ impl Drop for Stream {
 impl Shared {
     /// A place on it, if one is left.
     fn open(&self) -> Option<Stream> {
+        // Looked at first: what is not opened is not to be counted.
+        if self.is_over() {
+            return None;
+        }
         let before = self.usage.streams.fetch_add(1, Ordering::SeqCst);
         self.usage.opened.fetch_add(1, Ordering::SeqCst);
-        let stream = Stream {
+        let mut stream = Stream {
             sender: self.sender.clone(),
             usage: Arc::clone(&self.usage),
+            // Until it is used.
+            is_plain: true,
         };
-        let is_open = !self.usage.is_retired.load(Ordering::SeqCst) && !self.sender.is_closed();
-        (is_open && before < self.usage.most.load(Ordering::SeqCst)).then_some(stream)
+        let has_room = before < self.usage.most.load(Ordering::SeqCst)
+            && before + self.usage.empty_frames.load(Ordering::SeqCst) < EMPTY_FRAMES;
+        stream.is_plain = !has_room || self.is_over();
+        (!stream.is_plain).then_some(stream)
     }
 
     fn is_over(&self) -> bool {
-        self.usage.is_retired.load(Ordering::SeqCst) || self.sender.is_closed()
+        self.usage.is_retired.load(Ordering::SeqCst)
+            || self.usage.empty_frames.load(Ordering::SeqCst) >= EMPTY_FRAMES
+            || self.sender.is_closed()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The body of an answer that comes by HTTP/2.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::runtime::Handle;
 
 use super::connections::Stream;
 use super::outbound::{Cancel, without_forbidden};
@@ -15,20 +17,32 @@ use super::wrong;
 use crate::http1::upstream::Timer;
 use crate::proxy::transport::body::AnswerBody;
 
+/// How long the end of an answer is waited for after all of its body, so that the stream need not be reset.
+const LINGER: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub(crate) struct Http2Body {
-    incoming: Incoming,
-    /// Neither is asked for anything; both end with the body. None: it has ended.
-    ends: Option<(Stream, Cancel)>,
+    /// None: it has ended, and so have the others.
+    open: Option<Open>,
+    /// Looked at before it was asked for.
+    next: Option<io::Result<Frame<Bytes>>>,
     timer: Timer,
     /// Whether the timer was set for what is waited for now.
     waits: bool,
     idle: Duration,
 }
 
+#[derive(Debug)]
+struct Open {
+    incoming: Incoming,
+    stream: Stream,
+    cancel: Cancel,
+}
+
 impl From<Http2Body> for AnswerBody {
-    fn from(body: Http2Body) -> Self {
-        if body.incoming.is_end_stream() {
+    fn from(mut body: Http2Body) -> Self {
+        body.look_for_end();
+        if body.open.is_none() {
             Self::Empty
         } else {
             Self::Http2(Box::new(body))
@@ -39,8 +53,12 @@ impl From<Http2Body> for AnswerBody {
 impl Http2Body {
     pub(super) fn new(incoming: Incoming, stream: Stream, cancel: Cancel, idle: Duration) -> Self {
         Self {
-            incoming,
-            ends: Some((stream, cancel)),
+            open: Some(Open {
+                incoming,
+                stream,
+                cancel,
+            }),
+            next: None,
             timer: Timer::default(),
             waits: false,
             idle,
@@ -48,27 +66,28 @@ impl Http2Body {
     }
 
     pub(in crate::proxy::transport) fn is_end_stream(&self) -> bool {
-        self.ends.is_none() || self.incoming.is_end_stream()
+        self.open.is_none() && self.next.is_none()
     }
 
     pub(in crate::proxy::transport) fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.open {
+            Some(open) => open.incoming.size_hint(),
+            None => SizeHint::with_exact(0),
+        }
     }
 
     pub(in crate::proxy::transport) fn poll_frame(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let Some((_, cancel)) = &self.ends else {
+        if let Some(next) = self.next.take() {
+            return Poll::Ready(Some(next));
+        }
+        let Some(open) = &mut self.open else {
             return Poll::Ready(None);
         };
-        let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) => Some(Ok(without_forbidden(frame))),
-            Poll::Ready(Some(Err(error))) => {
-                let error = cancel.take_error().unwrap_or_else(|| wrong::text(&error));
-                Some(Err(error))
-            }
-            Poll::Ready(None) => None,
+        let frame = match open.poll(context) {
+            Poll::Ready(frame) => frame,
             Poll::Pending => {
                 if !self.waits {
                     self.timer.wait(self.idle);
@@ -81,9 +100,80 @@ impl Http2Body {
             }
         };
         self.waits = false;
-        if !matches!(frame, Some(Ok(_))) {
-            self.ends = None;
+        self.saw(frame.as_ref());
+        if self.size_hint().exact() == Some(0)
+            && let Some(open) = &mut self.open
+            && let Poll::Ready(next) = open.poll(context)
+        {
+            // Who knows the length does not ask for more: the end is seen now, if it is there.
+            self.saw(next.as_ref());
+            self.next = next;
         }
         Poll::Ready(frame)
+    }
+
+    /// Ends with what was seen, where that was the end.
+    fn saw(&mut self, frame: Option<&io::Result<Frame<Bytes>>>) {
+        let Some(open) = &mut self.open else { return };
+        match frame {
+            Some(Ok(frame)) if !frame.is_trailers() => return self.look_for_end(),
+            Some(_) => {}
+            None => open.stream.is_plain(),
+        }
+        self.open = None;
+    }
+
+    fn look_for_end(&mut self) {
+        if let Some(open) = &mut self.open
+            && open.incoming.is_end_stream()
+        {
+            open.stream.is_plain();
+            self.open = None;
+        }
+    }
+}
+
+impl Open {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(context));
+        Poll::Ready(match frame {
+            Some(Ok(frame)) => Some(Ok(without_forbidden(frame))),
+            Some(Err(error)) => {
+                let of_client = self.cancel.take_error();
+                Some(Err(of_client.unwrap_or_else(|| wrong::text(&error))))
+            }
+            None if self.is_cut_off() => Some(Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the server reset the stream in the middle of its answer",
+            ))),
+            None => None,
+        })
+    }
+
+    /// RFC 9113 §8.1: a server that has answered may say by a reset that it does not want the rest of the request. The library takes any
+    /// reset that names no error for that.
+    fn is_cut_off(&self) -> bool {
+        !self.incoming.is_end_stream()
+            && self.incoming.size_hint().exact() != Some(0)
+            && !self.cancel.is_sending()
+    }
+}
+
+impl Drop for Http2Body {
+    /// All of the body is there, and only its end is not: resetting the stream for that would look like giving up, which servers count.
+    fn drop(&mut self) {
+        let is_whole = self.size_hint().exact() == Some(0);
+        let Some(mut open) = self.open.take() else {
+            return;
+        };
+        if let (true, Ok(runtime)) = (is_whole && !open.cancel.is_sending(), Handle::try_current())
+        {
+            runtime.spawn(async move {
+                let end = poll_fn(|context| open.poll(context));
+                if let Ok(None) = tokio::time::timeout(LINGER, end).await {
+                    open.stream.is_plain();
+                }
+            });
+        }
     }
 }

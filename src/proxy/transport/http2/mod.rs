@@ -81,8 +81,14 @@ impl Http2 {
             };
             failure.is_reused = is_reused;
             *request.body = shared.take_back();
-            let is_closing = failure.kind == FailureKind::Closed && failure.stage == Stage::NotSent;
-            if !is_closing || attempts == ATTEMPTS {
+            // It takes leave, or had too much to do for a moment: it may be all that there is to ask.
+            let may_go_on = failure.stage == Stage::NotSent
+                && match failure.kind {
+                    FailureKind::Closed => attempts < ATTEMPTS,
+                    FailureKind::Rejected => attempts == 1,
+                    _ => false,
+                };
+            if !may_go_on {
                 return Err(failure);
             }
         }

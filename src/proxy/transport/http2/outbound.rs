@@ -53,6 +53,11 @@ pub(super) enum Waits {
 pub(super) struct Cancel(Arc<Shared>);
 
 impl Cancel {
+    /// Whether some of the request is still to be sent.
+    pub(super) fn is_sending(&self) -> bool {
+        self.0.state().waits != Waits::Nothing
+    }
+
     /// Why the client's body came to nothing, if it did.
     pub(super) fn take_error(&self) -> Option<io::Error> {
         self.0.take_error()

@@ -44,7 +44,8 @@ fn judge(error: &hyper::Error, was_sent: bool, stage: Stage) -> (FailureKind, St
             (FailureKind::Rejected, unseen)
         }
         Some(Reason::HTTP_1_1_REQUIRED) => (FailureKind::Unsupported, stage),
-        Some(_) if cause.is_remote() => (FailureKind::Closed, stage),
+        // Of a connection that ends, nobody says which stream was to blame.
+        Some(_) if cause.is_remote() || cause.is_go_away() => (FailureKind::Closed, stage),
         Some(_) => (FailureKind::Malformed, Stage::Answered),
         None => (FailureKind::Closed, stage),
     }

@@ -244,6 +244,7 @@ async fn what_was_not_looked_at_can_be_sent_again() {
     .await;
     let (transport, target) = (h2_transport(), h2_target(&back));
     let (feed, mut ask) = fed();
+    // Once more at the same server, and then no more.
     ask.path = "/refused";
     let failure = ask.send(&transport, &target).await.unwrap_err();
     assert_eq!(
@@ -380,4 +381,65 @@ async fn a_server_and_a_client_have_their_times() {
     let target = h2_target(&back);
     let (failure, ()) = tokio::join!(ask.send(&transport, &target), slow);
     assert_eq!(failure.unwrap_err().kind, FailureKind::ClientBody);
+}
+
+#[tokio::test]
+async fn an_end_that_comes_late_is_waited_for() {
+    let (told, mut hear) = mpsc::unbounded_channel();
+    let back = back(100, move |_, mut respond: SendResponse<Bytes>| {
+        let told = told.clone();
+        async move {
+            let response = Response::builder()
+                .header("content-length", "5")
+                .body(())
+                .unwrap();
+            let mut sending = respond.send_response(response, false).unwrap();
+            sending.send_data("hello".into(), false).unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let was_reset = tokio::time::timeout(
+                Duration::from_millis(1),
+                std::future::poll_fn(|context| sending.poll_reset(context)),
+            );
+            let _ = told.send(was_reset.await.is_ok());
+            let _ = sending.send_data(Bytes::new(), true);
+        }
+    })
+    .await;
+    let (transport, target) = (h2_transport(), h2_target(&back));
+    let mut answer = get("/").send(&transport, &target).await.unwrap();
+    let data = answer.body.frame().await.unwrap().unwrap();
+    assert_eq!(data.into_data().unwrap(), "hello");
+    drop(answer);
+    assert_eq!(hear.recv().await, Some(false));
+}
+
+#[tokio::test]
+async fn empty_frames_of_a_server_are_no_flood() {
+    let back = back(100, |_, mut respond: SendResponse<Bytes>| async move {
+        let mut sending = respond.send_response(Response::new(()), false).unwrap();
+        sending.send_data(Bytes::new(), false).unwrap();
+        sending.send_trailers(HeaderMap::new()).unwrap();
+    })
+    .await;
+    let (transport, target) = (h2_transport(), h2_target(&back));
+    for _ in 0..250 {
+        assert_eq!(get("/").read(&transport, &target).await, "");
+    }
+    assert_eq!(back.connections(), 3);
+}
+
+#[tokio::test]
+async fn a_reset_is_no_end() {
+    let back = back(100, |_, mut respond: SendResponse<Bytes>| async move {
+        let mut sending = respond.send_response(Response::new(()), false).unwrap();
+        sending.send_data("half".into(), false).unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        sending.send_reset(Reason::NO_ERROR);
+    })
+    .await;
+    let answer = get("/")
+        .send(&h2_transport(), &h2_target(&back))
+        .await
+        .unwrap();
+    assert!(answer.body.collect().await.is_err());
 }

@@ -144,6 +144,41 @@ async fn two_that_are_started_again_one_after_the_other_lose_no_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn all_requests_of_the_last_server_are_made_again_at_one_that_came_back() {
+    let upstream = upstream(config(servers(2)));
+    let hold = async |count: usize| {
+        let mut leases = Vec::new();
+        for _ in 0..count {
+            upstream.begin();
+            leases.push(pick(&upstream, &[]).await.unwrap());
+        }
+        leases
+    };
+    for lease in hold(400).await {
+        if lease.name() == "10.0.0.1:80" {
+            fail(&lease);
+            assert!(upstream.may_retry());
+        }
+    }
+    assert_eq!(state(&upstream, "10.0.0.1:80"), State::Ejected);
+    // The first one is back, but nobody has asked it since: all go to the second one, which dies.
+    let mut again = Vec::new();
+    for lease in hold(400).await {
+        assert_eq!(lease.name(), "10.0.0.2:80");
+        lease.succeeded();
+        again.push(lease);
+    }
+    let mut retried = Vec::new();
+    for lease in again {
+        fail(&lease);
+        assert!(upstream.may_retry());
+        retried.push(pick(&upstream, &[lease.key()]).await.unwrap());
+    }
+    retried.iter().for_each(Lease::succeeded);
+    assert_eq!(state(&upstream, "10.0.0.1:80"), State::Up);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_request_at_a_time_tries_a_server_that_was_left_out() {
     let upstream = upstream(config(servers(2)));
     while state(&upstream, "10.0.0.1:80") != State::Ejected {

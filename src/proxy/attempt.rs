@@ -33,6 +33,8 @@ pub(super) async fn attempt(
     outgoing: &mut Outgoing<'_>,
     (host, asked_host): (&HostPolicy, &[u8]),
 ) -> Result<(Answer, Lease), Failed> {
+    // Where nobody has, or the runtime that did is gone.
+    upstream.start();
     upstream.begin();
     let mut tried = Vec::new();
     let mut last = None;

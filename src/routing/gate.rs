@@ -115,6 +115,11 @@ impl Gate {
         }
     }
 
+    /// Begins what goes on beside requests, in this runtime.
+    pub(crate) fn start(&self) {
+        self.upstreams.start();
+    }
+
     /// Whether any request may be forwarded.
     pub(crate) fn forwards(&self) -> bool {
         self.forwards
@@ -218,6 +223,7 @@ pub(crate) fn caller(parts: &Parts) -> Caller {
             client: info.client(),
             is_peer_trusted: info.peer() != info.client(),
             is_encrypted: info.is_https(),
+            is_logged: true,
         };
     }
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
@@ -227,6 +233,7 @@ pub(crate) fn caller(parts: &Parts) -> Caller {
         client: peer,
         is_peer_trusted: false,
         is_encrypted: parts.extensions.get::<TlsSession>().is_some(),
+        is_logged: true,
     }
 }
 

@@ -162,9 +162,12 @@ impl Site {
                 let rule = route.cache_control.as_ref().or(self.cache_control.as_ref());
                 let answering = forward.answer(route, &path, rule, (parts, body, via));
                 let answered = Box::pin(answering).await;
-                self.finish(parts, None, Some(route), answered).await
+                self.finish((parts, via), None, Some(route), answered).await
             }
-            Err(rejection) => self.finish(parts, None, None, Err(rejection.into())).await,
+            Err(rejection) => {
+                let refused = Err(rejection.into());
+                self.finish((parts, via), None, None, refused).await
+            }
         }
     }
 
@@ -191,7 +194,8 @@ impl Site {
             (Some(path), None) => self.answer_by(route, parts, path, via.as_lines).await,
             (_, refusal) => Err(refusal.unwrap_or(Rejection::NOT_FOUND).into()),
         };
-        self.finish(parts, path.as_ref(), route, answered).await
+        self.finish((parts, via), path.as_ref(), route, answered)
+            .await
     }
 
     /// Fields that are set over others need a map.
@@ -212,7 +216,7 @@ impl Site {
     /// Step 4.
     async fn finish(
         &self,
-        parts: &Parts,
+        (parts, via): (&Parts, Via<'_>),
         path: Option<&RelativePath<'_>>,
         route: Option<&Route>,
         answered: Result<Response<Body>, Refusal>,
@@ -222,7 +226,7 @@ impl Site {
             Err(refusal) => Box::pin(self.refuse(parts, path, refusal)).await,
         };
         self.set_fields(&mut response, route.map_or(&[], |route| &route.headers));
-        if let Some(route) = route {
+        if let Some(route) = route.filter(|_| via.caller.is_logged) {
             response.extensions_mut().insert(route.label.clone());
         }
         response

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-
 use crate::config::upstream::{ProxyConfig, UpstreamConfig};
 use crate::config::{Config, RouteAction};
 use crate::proxy::Forwarder;
@@ -36,7 +34,6 @@ impl Upstreams {
                 ),
             }
         }
-        upstreams.start();
         upstreams
     }
 
@@ -46,12 +43,10 @@ impl Upstreams {
         Some(Forwarder::new(Arc::clone(upstream), config))
     }
 
-    /// Without a runtime, each begins with its first request.
-    fn start(&self) {
-        if Handle::try_current().is_ok() {
-            for upstream in &self.0 {
-                upstream.start();
-            }
+    /// Names are resolved and servers checked from now on, in this runtime. Otherwise each begins with its first request.
+    pub(super) fn start(&self) {
+        for upstream in &self.0 {
+            upstream.start();
         }
     }
 

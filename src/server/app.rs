@@ -55,6 +55,9 @@ pub(crate) trait Answer: Clone + Send + Sync + 'static {
     /// Whether it may want a request's body, or send interim answers.
     fn reads_bodies(&self) -> bool;
 
+    /// Begins what goes on beside requests, in this runtime, unless that goes on already.
+    fn start(&self) {}
+
     /// Whether any request may have one.
     fn has_ready(&self) -> bool {
         false
@@ -106,6 +109,10 @@ impl Answer for Arc<Arc<Gate>> {
 
     fn reads_bodies(&self) -> bool {
         self.forwards()
+    }
+
+    fn start(&self) {
+        Gate::start(self);
     }
 
     fn has_ready(&self) -> bool {

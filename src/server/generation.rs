@@ -1,12 +1,13 @@
 //! What one reading of the configuration comes to for the connections of a worker.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use axum::extract::ConnectInfo;
 use http::request::Parts;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::server::conn::auto;
+use tokio::runtime::Handle;
 
 use super::app::Answer;
 use super::connection;
@@ -37,6 +38,8 @@ pub(crate) struct Generation<A> {
 pub(crate) struct Shared<A> {
     generation: RwLock<Arc<Generation<A>>>,
     version: AtomicU64,
+    /// The worker's, once it serves.
+    runtime: OnceLock<Handle>,
 }
 
 impl<A: Answer> Generation<A> {
@@ -96,6 +99,7 @@ impl<A: Answer> Generation<A> {
             client: client.address,
             is_peer_trusted: !peer.is_unknown && self.trusted_proxies.trusts(peer.address),
             is_encrypted: peer::is_encrypted(peer, client),
+            is_logged: self.log.is_some(),
         }
     }
 
@@ -110,11 +114,22 @@ impl<A: Answer> Shared<A> {
         Arc::new(Self {
             generation: RwLock::new(generation),
             version: AtomicU64::new(0),
+            runtime: OnceLock::new(),
         })
+    }
+
+    /// The worker serves, in this runtime.
+    pub(super) fn begin(&self) {
+        let _ = self.runtime.set(Handle::current());
+        self.generation().app.start();
     }
 
     /// From the next request on, this counts.
     pub(super) fn renew(&self, generation: Arc<Generation<A>>) {
+        if let Some(runtime) = self.runtime.get() {
+            let _inside = runtime.enter();
+            generation.app.start();
+        }
         let mut current = self
             .generation
             .write()

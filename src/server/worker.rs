@@ -135,6 +135,7 @@ async fn run<A: Answer>(
     mut orders: mpsc::UnboundedReceiver<Order>,
     posts: Vec<Post>,
 ) -> Result<(), ServeError> {
+    shared.begin();
     // Dropped with this future, the drain cuts the connections.
     let (drain, draining) = Drain::new();
     let service = Arc::new(Service {

@@ -38,7 +38,15 @@ fn a_name_that_leads_elsewhere_is_followed() {
     let (one, two) = pair();
     let dns = Dns::start();
     dns.tell("app.test", Some(Known::Addresses(vec![ONE], 1)));
-    let server = server(&dns, &format!("http://app.test:{}", one.port()));
+    let server = TestServer::start(
+        Docroot::standard(),
+        &format!(
+            "resolvers = [\"{}\"]\n[[site]]\n[[site.route]]\npath = \"/\"\nupstream = \"app\"\n\
+             [upstream.app]\nservers = [\"app.test:{}\"]\npool_idle = \"2s\"\n",
+            dns.address(),
+            one.port()
+        ),
+    );
     assert!(eventually(|| server.get("/x", &[]).status() == 200));
     two.expect_untouched();
     dns.tell("app.test", Some(Known::Addresses(vec![TWO], 1)));
@@ -46,7 +54,7 @@ fn a_name_that_leads_elsewhere_is_followed() {
         server.get("/x", &[]).expect(200);
         !two.requests().is_empty()
     }));
-    // The old one is left.
+    // The old one is left, in time with all connections that wait there.
     let before = one.requests().len();
     for _ in 0..10 {
         server.get("/x", &[]).expect(200);

@@ -72,6 +72,7 @@ fn stranger() -> Caller {
         client: PEER.parse().ok(),
         is_peer_trusted: false,
         is_encrypted: false,
+        is_logged: false,
     }
 }
 
@@ -82,6 +83,7 @@ fn trusted() -> Caller {
         client: "198.51.100.4:0".parse().ok(),
         is_peer_trusted: true,
         is_encrypted: true,
+        is_logged: false,
     }
 }
 

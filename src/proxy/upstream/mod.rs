@@ -110,13 +110,11 @@ impl Upstream {
         asked: &Asked<'_>,
         tried: &[ServerKey],
     ) -> Result<Lease, Unavailable> {
+        // Whoever set it up may have had no runtime, and the one that looked after it may have ended.
+        self.start();
         match self.group.select(asked, tried) {
             Selected::Place(lease) => Ok(lease),
-            none => {
-                // Whose runtime ended would otherwise never know better.
-                self.start();
-                self.group.wait(asked, tried, none).await
-            }
+            none => self.group.wait(asked, tried, none).await,
         }
     }
 

@@ -2,15 +2,16 @@
 //!
 //! It believes what it reads: whoever speaks to it is a proxy under test.
 
-use std::fs;
-use std::io::{Error, ErrorKind, Result as IoResult};
+use std::fs::{self, File};
+use std::io::{Error, ErrorKind, Result as IoResult, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use memchr::memmem;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use rustix::fs::sendfile;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::gateway::Forwards;
@@ -43,6 +44,12 @@ pub(crate) const CUT: &str = "/cut";
 
 /// The files that it has.
 const FILES: [&str; 3] = ["1k.html", "100k.js", "1m.bin"];
+
+/// From this length on an answer is sent from a file.
+const SENDFILE_LENGTH: usize = 16 * 1024;
+
+/// Room for what is read at a time.
+const READ_LENGTH: usize = 16 * 1024;
 
 /// How long it may take until it accepts connections.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -113,7 +120,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
             stream.set_nodelay(true)?;
             let answers = Arc::clone(&answers);
             tokio::spawn(async move {
-                let buffer = Vec::with_capacity(64 * 1024);
+                let buffer = Vec::new();
                 // Proxies close as they like.
                 let _ = Connection { stream, buffer }.serve(&answers).await;
             });
@@ -122,20 +129,57 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 }
 
 /// Whole answers, heads included, by path.
-struct Answers(Vec<(String, Vec<u8>)>);
+struct Answers(Vec<(String, Ready)>);
+
+/// An answer that is sent as it is.
+enum Ready {
+    Small(Vec<u8>),
+    /// The kernel sends it from the file: no copy of it is made on the core that the load needs.
+    Large {
+        file: File,
+        length: u64,
+    },
+}
 
 impl Answers {
     fn make(folder: &str) -> Result<Self> {
         let file = |name: &str| {
-            let body = fs::read(format!("{folder}/{name}"))?;
-            Result::Ok((format!("/{name}"), answer(&body)))
+            let answer = answer(&fs::read(format!("{folder}/{name}"))?);
+            Result::Ok((format!("/{name}"), Ready::make(answer)?))
         };
         Ok(Self(FILES.into_iter().map(file).collect::<Result<_>>()?))
     }
 
-    fn get(&self, path: &str) -> Option<&[u8]> {
+    fn get(&self, path: &str) -> Option<&Ready> {
         let (_, answer) = self.0.iter().find(|(candidate, _)| candidate == path)?;
         Some(answer)
+    }
+}
+
+impl Ready {
+    fn make(answer: Vec<u8>) -> Result<Self> {
+        if answer.len() < SENDFILE_LENGTH {
+            return Ok(Self::Small(answer));
+        }
+        let mut file = tempfile::tempfile()?;
+        file.write_all(&answer)?;
+        let length = answer.len() as u64;
+        Ok(Self::Large { file, length })
+    }
+
+    async fn send(&self, stream: &mut TcpStream) -> IoResult<()> {
+        match self {
+            Self::Small(answer) => stream.write_all(answer).await,
+            Self::Large { file, length } => {
+                let mut sent = 0;
+                while sent < *length {
+                    let rest = usize::try_from(*length - sent).unwrap_or(usize::MAX);
+                    let transfer = || Ok(sendfile(&*stream, file, Some(&mut sent), rest)?);
+                    stream.async_io(Interest::WRITABLE, transfer).await?;
+                }
+                Ok(())
+            }
+        }
     }
 }
 
@@ -159,14 +203,18 @@ struct Connection {
 impl Connection {
     async fn serve(&mut self, answers: &Answers) -> IoResult<()> {
         loop {
-            let head = self.head().await?;
-            let path = head.split(' ').nth(1).unwrap_or_default();
-            if let Some(answer) = answers.get(path).filter(|_| head.starts_with("GET ")) {
-                self.stream.write_all(answer).await?;
+            let length = self.find(b"\r\n\r\n").await?;
+            let head = str::from_utf8(&self.buffer[..length]).unwrap_or_default();
+            let found = answers.get(path_of(head));
+            if let Some(answer) = found.filter(|_| head.starts_with("GET ")) {
+                self.buffer.drain(..length);
+                answer.send(&mut self.stream).await?;
                 continue;
             }
+            let head = head.to_owned();
+            self.buffer.drain(..length);
             self.take_body(&head).await?;
-            match path {
+            match path_of(&head) {
                 websocket::PATH => return self.echo().await,
                 FIELDS => self.stream.write_all(&answer(head.as_bytes())).await?,
                 CHUNKED => self.stream.write_all(&chunked()).await?,
@@ -183,14 +231,6 @@ impl Connection {
         }
     }
 
-    /// The head of the next request.
-    async fn head(&mut self) -> IoResult<String> {
-        let length = self.find(b"\r\n\r\n").await?;
-        let rest = self.buffer.split_off(length);
-        let head = std::mem::replace(&mut self.buffer, rest);
-        String::from_utf8(head).map_err(|_| ErrorKind::InvalidData.into())
-    }
-
     /// Reads until the buffer has this, and says where it ends.
     async fn find(&mut self, end: &[u8]) -> IoResult<usize> {
         loop {
@@ -202,6 +242,7 @@ impl Connection {
     }
 
     async fn read(&mut self) -> IoResult<()> {
+        self.buffer.reserve(READ_LENGTH);
         if self.stream.read_buf(&mut self.buffer).await? == 0 {
             return Err(Error::from(ErrorKind::UnexpectedEof));
         }
@@ -238,6 +279,10 @@ impl Connection {
             self.read().await?;
         }
     }
+}
+
+fn path_of(head: &str) -> &str {
+    head.split(' ').nth(1).unwrap_or_default()
 }
 
 fn chunked() -> Vec<u8> {

@@ -46,9 +46,7 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         }
         let body_size = self.generation.limits.body_size;
         if matches!(head.body, RequestBody::Length(length) if length > body_size) {
-            return self
-                .refuse(Some(&head.parts), Rejection::BODY_TOO_LARGE)
-                .await;
+            return Box::pin(self.refuse(Some(&head.parts), Rejection::BODY_TOO_LARGE)).await;
         }
         self.exchange_here(*head).await
     }
@@ -297,5 +295,5 @@ async fn sendable<A: Answer>(
         }
         Err(rejection) => rejection,
     };
-    (app.refuse(None, rejection).await, None)
+    (Box::pin(app.refuse(None, rejection)).await, None)
 }

@@ -81,9 +81,10 @@ impl Forward {
         if parts.method == Method::OPTIONS && request::max_forwards(parts) == Some(0) {
             return static_files::respond(&parts.method, Outcome::Options, Policy::default());
         }
-        if let Some(response) = self
-            .answer_with_file(route, path, parts, (rule, via))
-            .await?
+        // Boxed, as is all that is rare: the future of a request is moved about before it is polled, so its size is time.
+        if let Some(files) = &self.files
+            && let Some(response) =
+                Box::pin(self.answer_with_file(files, route, path, parts, (rule, via))).await?
         {
             return Ok(response);
         }
@@ -118,21 +119,21 @@ impl Forward {
                 rejection: Rejection::new(status, "upstream-status"),
                 field,
             }),
-            proxy::Outcome::File { path, fields } => self.send(&path, &fields, parts, rule).await,
+            proxy::Outcome::File { path, fields } => {
+                Box::pin(self.send(&path, &fields, parts, rule)).await
+            }
         }
     }
 
     /// Step 1.
     async fn answer_with_file(
         &self,
+        files: &Files,
         route: &Route,
         path: &RequestPath<'_>,
         parts: &Parts,
         (rule, via): (Option<&HeaderValue>, Via<'_>),
     ) -> Result<Option<Response<Body>>, Refusal> {
-        let Some(files) = &self.files else {
-            return Ok(None);
-        };
         if parts.method != Method::GET && parts.method != Method::HEAD {
             return Ok(None);
         }

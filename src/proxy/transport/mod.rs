@@ -78,9 +78,12 @@ impl Transport {
             } else {
                 self.pool.take(target)
             };
-            let (connection, idle) = match pooled {
-                Some((connection, idle)) => (connection, Some(idle)),
-                None => (Connection::new(self.connector.connect(target).await?), None),
+            let (connection, idle) = if let Some((connection, idle)) = pooled {
+                (connection, Some(idle))
+            } else {
+                // Boxed: what a handshake needs is not kept for every request.
+                let socket = Box::pin(self.connector.connect(target)).await?;
+                (Connection::new(socket), None)
             };
             match exchange_http1(connection, request, self.limits).await {
                 Ok(exchanged) => return Ok(self.answer(target, exchanged)),

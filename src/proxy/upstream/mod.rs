@@ -111,7 +111,7 @@ impl Upstream {
         self.start();
         match self.group.select(asked, tried) {
             Selected::Place(lease) => Ok(lease),
-            none => self.group.wait(asked, tried, none).await,
+            none => Box::pin(self.group.wait(asked, tried, none)).await,
         }
     }
 

@@ -23,9 +23,6 @@ use crate::http1::upstream::Connection;
 /// How often idle connections are looked at.
 const SWEPT: Duration = Duration::from_secs(1);
 
-/// For so long, what the runtime was told when it last looked is news enough: it looks that often while there is work.
-const FRESH: Duration = Duration::from_millis(1);
-
 /// Servers that are remembered after their connections are gone.
 const REMEMBERED: usize = 1000;
 
@@ -116,12 +113,7 @@ impl Pool {
                 .rposition(|idle| idle.runtime == runtime)?;
             let mut idle = stock.idle.remove(at)?;
             let age = now.saturating_duration_since(idle.since);
-            let quiet = if age < FRESH {
-                idle.connection.stream.glance()
-            } else {
-                idle.connection.stream.look()
-            };
-            match quiet {
+            match idle.connection.stream.look() {
                 Quiet::Yes if age <= usable => return Some((idle.connection, age)),
                 Quiet::Yes | Quiet::Noisy => {}
                 Quiet::Closed => stock.patience.has_closed(age, now),

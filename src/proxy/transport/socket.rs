@@ -42,17 +42,6 @@ pub(super) enum Quiet {
 }
 
 impl Socket {
-    /// The same, for one that was in use a moment ago: the system is asked only when it has already said that there is something.
-    pub(super) fn glance(&mut self) -> Quiet {
-        let mut context = Context::from_waker(Waker::noop());
-        let is_ready = match self {
-            Self::Tcp(socket) => socket.poll_read_ready(&mut context).is_ready(),
-            Self::Unix(socket) => socket.poll_read_ready(&mut context).is_ready(),
-            Self::TcpTls(_) | Self::UnixTls(_) => true,
-        };
-        if is_ready { self.look() } else { Quiet::Yes }
-    }
-
     /// Looks whether something has come, without waiting.
     pub(super) fn look(&mut self) -> Quiet {
         match self {

@@ -114,7 +114,7 @@ impl Forwarder {
         switch: &Switch<'_>,
     ) -> Outcome {
         if answer.status == StatusCode::SWITCHING_PROTOCOLS {
-            return self.tunnel(asking, answer, lease);
+            return self.tunnel(answer, lease);
         }
         if switch.is_stream && answer.status.is_success() {
             // It did not switch, and a success would say that it had.
@@ -184,7 +184,7 @@ impl Forwarder {
     }
 
     /// Step 3.
-    fn tunnel(&self, asking: &Asking<'_>, answer: Answer, lease: Lease) -> Outcome {
+    fn tunnel(&self, answer: Answer, lease: Lease) -> Outcome {
         let Some(upgraded) = answer.upgraded else {
             return malformed("the server switched protocols unasked");
         };
@@ -201,7 +201,6 @@ impl Forwarder {
         if let Some(cookie) = lease.sticky_cookie() {
             map.append(SET_COOKIE, cookie);
         }
-        let _ = asking;
         let far_end = FarEnd {
             stream: Box::new(upgraded),
             timeouts: TunnelTimeouts {

@@ -153,29 +153,3 @@ async fn a_session_leads_back_by_the_id_at_its_end() {
         assert_eq!(lease.name(), "10.0.0.3:80");
     }
 }
-
-/// How long it takes: `cargo test --lib pick_is_quick -- --ignored --nocapture`.
-#[tokio::test]
-#[ignore = "tells a figure, and checks nothing"]
-async fn pick_is_quick() {
-    for balance in [
-        Balance::PowerOfTwo,
-        Balance::RoundRobin,
-        Balance::LeastConnections,
-        Balance::Hash(HashKey::Path),
-    ] {
-        for count in [1, 2, 10, 100] {
-            let upstream = upstream(UpstreamConfig {
-                balance: balance.clone(),
-                ..config(servers(count))
-            });
-            let begin = std::time::Instant::now();
-            for _ in 0..100_000 {
-                upstream.begin();
-                pick(&upstream, &[]).await.unwrap().succeeded();
-            }
-            let each = begin.elapsed() / 100_000;
-            println!("{balance:?} of {count}: {each:?}");
-        }
-    }
-}

@@ -25,7 +25,7 @@ pub(crate) struct UpstreamConfig {
     pub(crate) timeouts: Timeouts,
     pub(crate) pool: PoolConfig,
     pub(crate) queue: QueueConfig,
-    /// Whether a failed attempt may be made again elsewhere, within a fifth of the requests.
+    /// Whether a failed attempt may be made again elsewhere, within about a fifth of the requests.
     pub(crate) retries: bool,
     pub(crate) tls: UpstreamTls,
     /// Most bytes in the head of an answer.

@@ -6,6 +6,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod accept_encoding;
+pub(crate) mod digits;
 pub(crate) mod entity_tag;
 pub(crate) mod forwarded;
 pub(crate) mod framing;

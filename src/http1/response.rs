@@ -6,7 +6,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode, Version};
 
 use super::clock;
-use crate::proxy::digits::put_number;
+use crate::header::digits::put_number;
 use crate::static_files::body::Lines;
 
 /// What an answer says of the connection.

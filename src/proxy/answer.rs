@@ -135,14 +135,14 @@ impl Forwarder {
             body,
             ..
         } = answer;
-        let told = self.told_host(asking, &lease);
+        let asked_host = request::asked_host(asking.parts);
         let rules = AnswerRules {
             hide: &self.config.hide_headers,
             mount: Some(Mount {
                 outer: asking.outer,
                 inner: asking.inner,
-                asked_host: request::asked_host(asking.parts),
-                told_host: &told,
+                asked_host,
+                told_host: authority(&self.config.host, asked_host, &lease),
                 server: lease.target().authority.as_bytes(),
             }),
             // RFC 9112 §7.1.2: only chunks have any behind them.
@@ -176,11 +176,6 @@ impl Forwarder {
         *response.status_mut() = status;
         *response.headers_mut() = map;
         Outcome::Answered(Box::new(response))
-    }
-
-    /// `Host` as the server was told.
-    fn told_host(&self, asking: &Asking<'_>, lease: &Lease) -> Vec<u8> {
-        authority(&self.config.host, request::asked_host(asking.parts), lease).to_vec()
     }
 
     /// Step 3.

@@ -9,7 +9,6 @@ pub(crate) mod accel;
 mod answer;
 mod attempt;
 pub(crate) mod caller;
-pub(crate) mod digits;
 mod failure;
 pub(crate) mod far_end;
 pub(crate) mod fields;

@@ -16,10 +16,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Version};
 
 use super::caller::Caller;
-use super::digits::put_number;
 use super::fields::{Sink, WriteFields};
 use super::request_id::{RequestId, X_REQUEST_ID};
 use crate::config::upstream::ProxyConfig;
+use crate::header::digits::put_number;
 use crate::header::host::Host;
 
 mod fate;

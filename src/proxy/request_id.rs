@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use http::{HeaderMap, HeaderName};
 
-use super::digits::hex;
+use crate::header::digits::hex;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -63,7 +63,8 @@ pub(crate) struct Upstream {
     /// Default: `"10s"`.
     pub(crate) queue_timeout: Option<Time>,
     /// Whether a request that failed is tried once more at another server: when nothing of it was sent; or when it can do no harm twice
-    /// (`GET`, `HEAD` …) and nothing came back. At most a fifth of the requests are, so that a failure does not grow by it.
+    /// (`GET`, `HEAD` …) and nothing came back. About a fifth of the
+    /// requests are at most, so that a failure does not grow by it; those on a connection that the server had closed meanwhile come on top.
     /// Default: `true`.
     pub(crate) retries: Option<bool>,
     /// Failures in a row (no connection, no answer, a broken one) after which a server is left out for some time; never the last that is

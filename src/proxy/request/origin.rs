@@ -5,8 +5,8 @@
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use super::super::digits::{put_address, put_number};
 use super::{FORWARDED, Forwarded, HeaderName, Host, Sink, join, part};
+use crate::header::digits::{put_address, put_number};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

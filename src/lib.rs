@@ -32,6 +32,7 @@
 //! 5. `proxy`, where the route leads to an upstream: a server is picked, the request goes on over a connection of the pool (`http1` has both
 //!    sides), and what comes back is the answer; bodies go through as they come.
 //! 6. `transform`: the cache policy by what came out, the page for an error, the coding of an application's answer where a route asks.
+//!    `coding` makes bytes smaller for it and for files, on threads of its own.
 //! 7. `observe`: the access log hears of it when the last byte has left, or never will.
 //!
 //! `header` holds the rules of RFC 9110 to 9112 that all of them share: pure functions on values. `config` builds the rest: TOML
@@ -53,6 +54,9 @@ mod static_files;
 mod proxy;
 
 mod transform;
+
+#[allow(dead_code)]
+mod coding;
 
 mod observe;
 

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod builder;
+mod compression;
 mod error;
 mod file;
 mod keys;
@@ -32,6 +33,7 @@ use std::{
 use self::upstream::{ProxyConfig, UpstreamConfig};
 pub(crate) use self::{
     accounts::Identity,
+    compression::{CompressionConfig, DictionaryConfig, DictionaryPolicy},
     listen::SocketAccess,
     site::{Cors, Hsts, RouteAction, RouteConfig, SiteConfig},
     tls::{CertificateSource, ClientAuth, TlsSettings, TlsVersion, UnknownNames},
@@ -68,6 +70,7 @@ pub struct Config {
     /// At least one.
     pub(crate) sites: Vec<SiteConfig>,
     pub(crate) cache: CacheConfig,
+    pub(crate) compression: CompressionConfig,
     pub(crate) limits: Limits,
     pub(crate) log: LogConfig,
     pub(crate) trusted_proxies: TrustedProxies,

@@ -21,10 +21,14 @@ pub(crate) enum ContentCoding {
     Zstd,
     /// RFC 7932
     Brotli,
+    /// Zstandard with a dictionary that the client has (RFC 9842 §5).
+    DictionaryZstd,
+    /// Brotli with a dictionary that the client has (RFC 9842 §4).
+    DictionaryBrotli,
 }
 
 impl ContentCoding {
-    /// All that change the bytes, the least liked first.
+    /// All that anybody can decode, the least liked first.
     pub(crate) const CODED: [Self; 3] = [Self::Gzip, Self::Zstd, Self::Brotli];
 
     /// Its registered name, as `Content-Encoding` says it.
@@ -34,6 +38,8 @@ impl ContentCoding {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
             Self::Brotli => "br",
+            Self::DictionaryZstd => "dcz",
+            Self::DictionaryBrotli => "dcb",
         }
     }
 
@@ -42,10 +48,10 @@ impl ContentCoding {
         (self != Self::Identity).then(|| HeaderValue::from_static(self.as_str()))
     }
 
-    /// What the name of a coded file ends with, beside the original: `.gz`, `.zst`, `.br`; nothing for identity.
+    /// What the name of a coded file ends with, beside the original: `.gz`, `.zst`, `.br`; nothing for those that are never kept so.
     pub(crate) const fn extension(self) -> &'static str {
         match self {
-            Self::Identity => "",
+            Self::Identity | Self::DictionaryZstd | Self::DictionaryBrotli => "",
             Self::Gzip => ".gz",
             Self::Zstd => ".zst",
             Self::Brotli => ".br",
@@ -124,7 +130,7 @@ pub(crate) fn negotiate(headers: &HeaderMap, offered: CodingSet) -> ContentCodin
 /// What the field says, in thousandths; `None` where it says nothing.
 #[derive(Default)]
 struct Weights {
-    named: [Option<u16>; 4],
+    named: [Option<u16>; 6],
     /// `*`
     others: Option<u16>,
 }
@@ -163,6 +169,8 @@ fn coding_named(name: &[u8]) -> Option<ContentCoding> {
     let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
     match name.len() {
         2 if is("br") => Some(ContentCoding::Brotli),
+        3 if is("dcb") => Some(ContentCoding::DictionaryBrotli),
+        3 if is("dcz") => Some(ContentCoding::DictionaryZstd),
         4 if is("gzip") => Some(ContentCoding::Gzip),
         4 if is("zstd") => Some(ContentCoding::Zstd),
         6 if is("x-gzip") => Some(ContentCoding::Gzip),

@@ -1,5 +1,7 @@
 //! Media types of files (RFC 9110 §8.3.1): what a name's extension says, and which of them are worth compressing.
 
+use std::borrow::Cow;
+
 use http::HeaderValue;
 
 /// What nothing is known of (RFC 2046 §4.5.1).
@@ -109,31 +111,55 @@ pub(crate) fn by_extension(extension: Option<&str>) -> HeaderValue {
     }
 }
 
-/// Whether a representation of this type usually gets much smaller by compression.
+/// Media types that are worth compressing: those that usually get much smaller by it.
 ///
-/// Media that carry their own compression (images, video, archives, WOFF) are not; neither is `text/event-stream`, whose
+/// Media that carry their own compression (images, video, archives, WOFF) do not; neither is `text/event-stream` ever compressed, whose
 /// events must not wait for a compressor to have enough of them.
-pub(crate) fn is_compressible(media_type: &HeaderValue) -> bool {
-    let value = media_type.as_bytes();
-    let end = value
-        .iter()
-        .position(|&byte| byte == b';')
-        .unwrap_or(value.len());
-    let essence = value[..end].trim_ascii();
-    let is = |known: &&str| essence.eq_ignore_ascii_case(known.as_bytes());
-    let begins = |prefix: &str| {
-        essence
-            .get(..prefix.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
-    };
-    let ends = |suffix: &str| {
-        let start = essence.len().saturating_sub(suffix.len());
-        essence[start..].eq_ignore_ascii_case(suffix.as_bytes())
-    };
-    if begins("text/") {
-        return !is(&"text/event-stream");
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MediaTypes(Box<[Pattern]>);
+
+/// In lower case, without parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pattern {
+    /// `application/json`
+    Exact(Cow<'static, str>),
+    /// `text/*`: what it begins with, slash included.
+    Begins(Cow<'static, str>),
+    /// `*+json`: what it ends with, plus sign included.
+    Ends(Cow<'static, str>),
+}
+
+impl Default for MediaTypes {
+    fn default() -> Self {
+        let exact = COMPRESSIBLE.iter().map(|of| Pattern::Exact((*of).into()));
+        let kinds = [
+            Pattern::Begins("text/".into()),
+            Pattern::Ends("+json".into()),
+            Pattern::Ends("+xml".into()),
+        ];
+        Self(kinds.into_iter().chain(exact).collect())
     }
-    ends("+json") || ends("+xml") || COMPRESSIBLE.iter().any(is)
+}
+
+impl MediaTypes {
+    /// Whether one of them is that of a `Content-Type`.
+    pub(crate) fn contains(&self, media_type: &HeaderValue) -> bool {
+        let value = media_type.as_bytes();
+        let end = memchr::memchr(b';', value).unwrap_or(value.len());
+        let essence = value[..end].trim_ascii();
+        let is = |known: &str| essence.eq_ignore_ascii_case(known.as_bytes());
+        !is("text/event-stream")
+            && self.0.iter().any(|pattern| match pattern {
+                Pattern::Exact(known) => is(known),
+                Pattern::Begins(prefix) => essence
+                    .get(..prefix.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes())),
+                Pattern::Ends(suffix) => {
+                    let start = essence.len().saturating_sub(suffix.len());
+                    essence[start..].eq_ignore_ascii_case(suffix.as_bytes())
+                }
+            })
+    }
 }
 
 #[cfg(test)]
@@ -225,7 +251,11 @@ mod tests {
         ];
         for (media_type, expected) in cases {
             let media_type = HeaderValue::from_static(media_type);
-            assert_eq!(is_compressible(&media_type), expected, "{media_type:?}");
+            assert_eq!(
+                MediaTypes::default().contains(&media_type),
+                expected,
+                "{media_type:?}"
+            );
         }
     }
 }

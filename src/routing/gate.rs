@@ -54,15 +54,19 @@ pub(crate) struct Via<'a> {
 
 impl Gate {
     pub(crate) fn new(config: &Config) -> Self {
-        let cache = Arc::new(Cache::new(&config.cache));
+        let cache = Arc::new(Cache::new(&config.cache, &config.compression));
         Self::with(config, cache, Upstreams::new(config, &Upstreams::default()))
     }
 
     /// For another configuration. What is held in memory of files that are served as before goes on to be held.
     pub(crate) fn renewed(&self, config: &Config) -> Self {
         let upstreams = Upstreams::new(config, &self.upstreams);
-        if !self.cache.is_for(&config.cache) {
-            return Self::with(config, Arc::new(Cache::new(&config.cache)), upstreams);
+        if !self.cache.is_for(&config.cache, &config.compression) {
+            return Self::with(
+                config,
+                Arc::new(Cache::new(&config.cache, &config.compression)),
+                upstreams,
+            );
         }
         let gate = Self::with(config, Arc::clone(&self.cache), upstreams);
         gate.cache.forget_all_but(&config.file_settings());

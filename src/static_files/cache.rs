@@ -13,9 +13,9 @@ use quick_cache::sync::Cache as Shards;
 use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder, Weighter};
 
 use super::docroot::{Docroot, Kind, OpenFile};
-use super::representation::Representation;
+use super::representation::{MediaKind, Representation};
 use super::settings::Settings;
-use crate::config::CacheConfig;
+use crate::config::{CacheConfig, CompressionConfig};
 use crate::rejection::Rejection;
 
 /// What a path leads to.
@@ -32,6 +32,7 @@ pub(crate) struct Cache {
     shards: Shards<Key, Arc<Representation>, ByBytes>,
     /// As it was asked for.
     config: CacheConfig,
+    compression: CompressionConfig,
     /// The largest file held, in bytes.
     largest: u64,
     /// Each way that files are served in has a number. Files that are served in the same way are held once.
@@ -54,7 +55,7 @@ struct KeyRef<'a> {
 struct ByBytes;
 
 impl Cache {
-    pub(crate) fn new(config: &CacheConfig) -> Self {
+    pub(crate) fn new(config: &CacheConfig, compression: &CompressionConfig) -> Self {
         /// With no memory for content there is still some for what is known of the files: their stamps and field values.
         const DESCRIPTIONS: u64 = 4 << 20;
         let (memory, largest) = match config.memory {
@@ -78,14 +79,15 @@ impl Cache {
         Self {
             shards,
             config: config.clone(),
+            compression: compression.clone(),
             largest,
             ways: Mutex::default(),
         }
     }
 
     /// Whether a cache that was asked for in this way would be no other.
-    pub(crate) fn is_for(&self, config: &CacheConfig) -> bool {
-        self.config == *config
+    pub(crate) fn is_for(&self, config: &CacheConfig, compression: &CompressionConfig) -> bool {
+        self.config == *config && self.compression == *compression
     }
 
     /// The number for files that are served in this way. What is held of a file may depend on any of the settings, so all are compared.
@@ -194,11 +196,15 @@ impl Cache {
         open: OpenFile,
         media_type: HeaderValue,
     ) -> io::Result<Representation> {
+        let kind = MediaKind {
+            is_compressible: self.compression.media_types.contains(&media_type),
+            media_type,
+        };
         if open.stamp.size > self.largest {
-            return Ok(Representation::streamed(path, &Arc::new(open), media_type));
+            return Ok(Representation::streamed(path, &Arc::new(open), kind));
         }
         let path = path.to_owned();
-        tokio::task::spawn_blocking(move || Representation::read(&path, &open, media_type)).await?
+        tokio::task::spawn_blocking(move || Representation::read(&path, &open, kind)).await?
     }
 }
 
@@ -246,7 +252,7 @@ mod tests {
 
     #[test]
     fn ways_of_serving_keep_their_numbers_as_long_as_they_are_in_use() {
-        let cache = Cache::new(&CacheConfig::default());
+        let cache = Cache::new(&CacheConfig::default(), &CompressionConfig::default());
         let way = |docroot: &str, hidden| Settings {
             docroot: docroot.into(),
             hidden,
@@ -259,10 +265,11 @@ mod tests {
         cache.forget_all_but(&[&one]);
         assert_eq!(cache.number(&one), first, "as before");
         assert_ne!(cache.number(&two), second, "never again");
-        assert!(cache.is_for(&CacheConfig::default()));
-        assert!(!cache.is_for(&CacheConfig {
+        assert!(cache.is_for(&CacheConfig::default(), &CompressionConfig::default()));
+        let smaller = CacheConfig {
             memory: 1 << 20,
             ..CacheConfig::default()
-        }));
+        };
+        assert!(!cache.is_for(&smaller, &CompressionConfig::default()));
     }
 }

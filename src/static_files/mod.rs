@@ -11,7 +11,6 @@
 
 pub(crate) mod body;
 pub(crate) mod cache;
-mod decode;
 mod docroot;
 mod listing;
 mod outcome;

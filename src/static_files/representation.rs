@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 
 use super::docroot::{Docroot, OpenFile, Stamp};
 use crate::header::entity_tag::EntityTag;
-use crate::header::{http_date, media_type};
+use crate::header::http_date;
 use crate::transform::cache_policy;
 
 /// Time stamps of files advance in steps (10 ms at most on Linux). A file read within one step of its last change could change again
@@ -54,6 +54,13 @@ pub(crate) struct Representation {
     checked: AtomicU64,
 }
 
+/// What a file is by its name.
+#[derive(Debug)]
+pub(crate) struct MediaKind {
+    pub(crate) media_type: HeaderValue,
+    pub(crate) is_compressible: bool,
+}
+
 /// Fields that were put together once.
 pub(crate) type ReadyMade = OnceLock<Ready>;
 
@@ -91,7 +98,7 @@ pub(crate) struct SidecarNotes(AtomicU64);
 
 impl Representation {
     /// Reads and hashes a file; slow, so not for a worker.
-    pub(crate) fn read(path: &str, open: &OpenFile, media_type: HeaderValue) -> io::Result<Self> {
+    pub(crate) fn read(path: &str, open: &OpenFile, kind: MediaKind) -> io::Result<Self> {
         /// A file that is written to without pause (a log) is taken as it was read, and read again at the next request.
         const TRIES: u32 = 4;
         let mut tries = 0;
@@ -106,7 +113,7 @@ impl Representation {
                 let stamp = before.with_size(bytes.len() as u64);
                 let entity_tag = EntityTag::strong(&content_tag(&bytes));
                 let content = Content::Memory(bytes);
-                let mut made = Self::new(path, stamp, content, entity_tag, media_type);
+                let mut made = Self::new(path, stamp, content, entity_tag, kind);
                 made.is_settled = is_quiet && was_settled;
                 return Ok(made);
             }
@@ -117,10 +124,10 @@ impl Representation {
     }
 
     /// Describes a file that stays on the disk.
-    pub(crate) fn streamed(path: &str, open: &Arc<OpenFile>, media_type: HeaderValue) -> Self {
+    pub(crate) fn streamed(path: &str, open: &Arc<OpenFile>, kind: MediaKind) -> Self {
         let entity_tag = EntityTag::strong(&open.stamp.opaque_tag());
         let content = Content::File(Mutex::new(Arc::downgrade(open)));
-        let mut made = Self::new(path, open.stamp, content, entity_tag, media_type);
+        let mut made = Self::new(path, open.stamp, content, entity_tag, kind);
         if open.stamp.is_younger_than(SETTLED) {
             made.weak_until = Some(SystemTime::now() + SETTLED);
         }
@@ -132,7 +139,7 @@ impl Representation {
         stamp: Stamp,
         content: Content,
         entity_tag: EntityTag,
-        media_type: HeaderValue,
+        kind: MediaKind,
     ) -> Self {
         let name = path.rsplit('/').next().unwrap_or(path);
         Self {
@@ -140,8 +147,8 @@ impl Representation {
             stamp,
             content,
             content_length: HeaderValue::from(stamp.size),
-            negotiable: media_type::is_compressible(&media_type),
-            media_type,
+            negotiable: kind.is_compressible,
+            media_type: kind.media_type,
             fingerprinted: cache_policy::is_fingerprinted(name),
             sidecars: SidecarNotes::default(),
             verified: OnceCell::new(),

@@ -9,10 +9,10 @@ use http::header::ACCEPT_ENCODING;
 
 use super::Files;
 use super::cache::Found;
-use super::decode;
 use super::docroot::{Kind, Stamp};
 use super::outcome::Selected;
 use super::representation::Representation;
+use crate::coding::decode;
 use crate::header::accept_encoding::{CodingSet, ContentCoding, negotiate};
 
 const SIDECARS: [ContentCoding; 3] = [

@@ -16,7 +16,7 @@ use super::cache::Cache;
 use super::path::RelativePath;
 use super::settings::{DEFAULT_LISTING_LIMIT, Settings, SymlinkPolicy};
 use super::{FileRequest, Files, Policy, respond, respond_with_page};
-use crate::config::CacheConfig;
+use crate::config::{CacheConfig, CompressionConfig};
 use crate::rejection::Rejection;
 
 /// The files of one document root, as a tower service: mount it in any router, or call it yourself.
@@ -126,7 +126,10 @@ impl StaticFiles {
     }
 
     fn from_parts(settings: Settings, cache: CacheConfig) -> Self {
-        let files = Arc::new(Files::new(settings.clone(), Arc::new(Cache::new(&cache))));
+        let files = Arc::new(Files::new(
+            settings.clone(),
+            Arc::new(Cache::new(&cache, &CompressionConfig::default())),
+        ));
         Self {
             settings,
             cache,

@@ -5,6 +5,7 @@ use std::{collections::HashMap, path::PathBuf, str::FromStr};
 use http::HeaderValue;
 
 use crate::ConfigError;
+use crate::config::DictionaryPolicy;
 
 /// Most entries a directory listing shows, unless `listing_limit` says otherwise.
 pub(crate) const DEFAULT_LISTING_LIMIT: usize = 10_000;
@@ -30,6 +31,9 @@ pub(crate) struct Settings {
     pub(crate) symlinks: SymlinkPolicy,
     /// Whether fresh `.br`, `.zst` and `.gz` files beside a file are sent in its place. Default: true.
     pub(crate) sidecars: bool,
+    /// Whether files are compressed for those that have no sidecar. Default: true.
+    pub(crate) compress: bool,
+    pub(crate) dictionary: DictionaryPolicy,
     /// Media types by file-name extension (lower case, without the dot); they override the built-in table.
     pub(crate) media_types: HashMap<String, HeaderValue>,
 }
@@ -45,6 +49,8 @@ impl Default for Settings {
             hidden: false,
             symlinks: SymlinkPolicy::default(),
             sidecars: true,
+            compress: true,
+            dictionary: DictionaryPolicy::default(),
             media_types: HashMap::new(),
         }
     }

@@ -21,7 +21,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::{Body as _, Frame};
 
 use crate::header::accept_encoding::{CodingSet, ContentCoding, negotiate};
-use crate::header::media_type;
+use crate::header::media_type::MediaTypes;
 use crate::static_files::body::Body;
 
 /// Less than this does not get smaller by a packet.
@@ -102,7 +102,7 @@ fn is_eligible(response: &Response<Body>) -> bool {
             let is_stream = of.as_bytes().get(..17);
             let is_stream =
                 is_stream.is_some_and(|of| of.eq_ignore_ascii_case(b"text/event-stream"));
-            !is_stream && media_type::is_compressible(of)
+            !is_stream && MediaTypes::default().contains(of)
         })
 }
 
@@ -150,7 +150,10 @@ impl Encoder {
                 Vec::new(),
                 ZSTD,
             )?)),
-            ContentCoding::Gzip | ContentCoding::Identity => {
+            ContentCoding::Gzip
+            | ContentCoding::Identity
+            | ContentCoding::DictionaryZstd
+            | ContentCoding::DictionaryBrotli => {
                 let level = flate2::Compression::new(GZIP);
                 Self::Gzip(GzEncoder::new(Vec::new(), level))
             }

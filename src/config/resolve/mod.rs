@@ -30,7 +30,7 @@ use toml::Spanned;
 pub(super) use self::server::server_url;
 use self::upstream::Upstreams;
 use super::{
-    AccessLog, CacheConfig, Config, Listen, ListenAddress, LogConfig,
+    AccessLog, CacheConfig, CompressionConfig, Config, Listen, ListenAddress, LogConfig,
     error::{Problem, nearest},
     file::{self, File, Number, Size, Text, Time},
     quantity,
@@ -78,6 +78,7 @@ pub(super) fn resolve(
             workers,
             sites,
             cache,
+            compression: CompressionConfig::default(),
             limits,
             log,
             trusted_proxies,

@@ -178,6 +178,8 @@ impl Judge<'_> {
                 .and_then(|word| self.symlinks(word))
                 .unwrap_or_default(),
             sidecars: site.sidecars.unwrap_or(default.sidecars),
+            compress: default.compress,
+            dictionary: default.dictionary,
             media_types: site
                 .media_types
                 .0

@@ -6,7 +6,7 @@ use crate::header::accept_encoding::ContentCoding;
 
 /// Decodes and compares up to the first difference, so a sidecar that decodes to gigabytes costs no more than the file has bytes. What cannot be
 /// read or decoded is not the same.
-pub(super) fn decodes_to(coding: ContentCoding, coded: impl Read, file: impl Read) -> bool {
+pub(crate) fn decodes_to(coding: ContentCoding, coded: impl Read, file: impl Read) -> bool {
     let coded = BufReader::with_capacity(CHUNK, coded);
     let is_same = match coding {
         ContentCoding::Identity => is_same(coded, file),
@@ -15,6 +15,8 @@ pub(super) fn decodes_to(coding: ContentCoding, coded: impl Read, file: impl Rea
             is_same(brotli_decompressor::Decompressor::new(coded, CHUNK), file)
         }
         ContentCoding::Zstd => zstd(coded, file),
+        // Made for one client, never kept as a file.
+        ContentCoding::DictionaryBrotli | ContentCoding::DictionaryZstd => Ok(false),
     };
     is_same.unwrap_or(false)
 }

@@ -1,0 +1,204 @@
+//! Threads for work that would hold up a worker: few, of low priority, started when there is something to do.
+//!
+//! 1. What somebody waits for is done first; what only makes things better is done by one thread, which the system runs when nobody else
+//!    wants the core.
+//! 2. A thread that finds nothing to do for a while ends.
+//! 3. The queue is bounded: what does not fit is not done, and the caller sends what is there.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+#[cfg(target_os = "linux")]
+use priority_linux as priority;
+#[cfg(not(target_os = "linux"))]
+use priority_portable as priority;
+
+#[cfg(target_os = "linux")]
+mod priority_linux;
+#[cfg(not(target_os = "linux"))]
+mod priority_portable;
+
+/// Jobs that wait, of each urgency.
+const QUEUE: usize = 4096;
+
+const IDLE: Duration = Duration::from_secs(10);
+
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
+
+/// Who waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// A request.
+    Waited,
+    /// Nobody.
+    Spare,
+}
+
+/// Clones share the threads.
+#[derive(Clone, Debug)]
+pub(crate) struct Jobs(Arc<[Lane; 2]>);
+
+#[derive(Debug)]
+struct Lane {
+    urgency: Urgency,
+    most: usize,
+    state: Mutex<State>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Job>,
+    threads: usize,
+    idle: usize,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("waiting", &self.waiting.len())
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Jobs {
+    /// At most so many jobs that are waited for at a time, and one that is not.
+    pub(crate) fn new(most: NonZeroUsize) -> Self {
+        let lane = |urgency, most| Lane {
+            urgency,
+            most,
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+        };
+        Self(Arc::new([
+            lane(Urgency::Waited, most.get()),
+            lane(Urgency::Spare, 1),
+        ]))
+    }
+
+    /// Whether it will be done.
+    pub(crate) fn submit(&self, urgency: Urgency, job: Job) -> bool {
+        let index = usize::from(urgency == Urgency::Spare);
+        let lane = &self.0[index];
+        let mut state = lane.lock();
+        if state.waiting.len() >= QUEUE {
+            return false;
+        }
+        state.waiting.push_back(job);
+        if state.idle == 0 && state.threads < lane.most {
+            state.threads += 1;
+            let jobs = self.clone();
+            let started = std::thread::Builder::new()
+                .name("coding".to_owned())
+                .spawn(move || jobs.0[index].work());
+            if let Err(error) = started {
+                state.threads -= 1;
+                if state.threads == 0 {
+                    state.waiting.clear();
+                    tracing::warn!(%error, "no thread to compress files on");
+                    return false;
+                }
+            }
+        }
+        drop(state);
+        lane.arrived.notify_one();
+        true
+    }
+}
+
+impl Lane {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        priority::lower(self.urgency);
+        let mut state = self.lock();
+        loop {
+            if let Some(job) = state.waiting.pop_front() {
+                drop(state);
+                // A job that panics has told so, and is missed by nobody but those who wait for it, who notice.
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
+                state = self.lock();
+                continue;
+            }
+            state.idle += 1;
+            let (woken, waited) = self
+                .arrived
+                .wait_timeout(state, IDLE)
+                .unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.idle -= 1;
+            if waited.timed_out() && state.waiting.is_empty() {
+                state.threads -= 1;
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn each_job_is_done_once_and_no_more_at_a_time_than_allowed() {
+        let jobs = Jobs::new(NonZeroUsize::new(2).unwrap());
+        let running = Arc::new(Mutex::new((0, 0)));
+        let (done, told) = mpsc::channel();
+        for number in 0..50 {
+            let (done, running) = (done.clone(), Arc::clone(&running));
+            let job = move || {
+                {
+                    let mut running = running.lock().unwrap();
+                    running.0 += 1;
+                    running.1 = running.1.max(running.0);
+                }
+                std::thread::sleep(Duration::from_millis(1));
+                running.lock().unwrap().0 -= 1;
+                done.send(number).unwrap();
+            };
+            assert!(jobs.submit(Urgency::Waited, Box::new(job)));
+        }
+        let mut all: Vec<i32> = (0..50)
+            .map(|_| told.recv_timeout(PATIENCE).unwrap())
+            .collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..50).collect::<Vec<_>>());
+        assert!(running.lock().unwrap().1 <= 2);
+    }
+
+    #[test]
+    fn a_job_that_panics_takes_nobody_with_it() {
+        let jobs = Jobs::new(NonZeroUsize::MIN);
+        let (done, told) = mpsc::channel();
+        assert!(jobs.submit(Urgency::Spare, Box::new(|| panic!("on purpose"))));
+        assert!(jobs.submit(Urgency::Spare, Box::new(move || done.send(()).unwrap())));
+        told.recv_timeout(PATIENCE).unwrap();
+    }
+
+    #[test]
+    fn the_queue_is_bounded() {
+        let jobs = Jobs::new(NonZeroUsize::MIN);
+        let (release, held) = mpsc::channel::<()>();
+        let (begun, told) = mpsc::channel();
+        let first = move || {
+            begun.send(()).unwrap();
+            let _ = held.recv();
+        };
+        assert!(jobs.submit(Urgency::Waited, Box::new(first)));
+        told.recv_timeout(PATIENCE).unwrap();
+        for _ in 0..QUEUE {
+            assert!(jobs.submit(Urgency::Waited, Box::new(|| {})));
+        }
+        assert!(!jobs.submit(Urgency::Waited, Box::new(|| {})));
+        drop(release);
+    }
+}

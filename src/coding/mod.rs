@@ -1,0 +1,9 @@
+//! Content codings (RFC 9110 §8.4): bytes made smaller, and made whole again.
+//!
+//! 1. `encode`: all bytes at once, quickly or as well as can be, also against a dictionary.
+//! 2. `jobs`: where that is done: on few threads that yield to the workers, what somebody waits for first.
+//! 3. `decode`: whether coded bytes are what they say.
+
+pub(crate) mod decode;
+pub(crate) mod encode;
+pub(crate) mod jobs;

@@ -63,6 +63,9 @@ pub(crate) struct FileRequest<'a> {
     pub(crate) uri: &'a Uri,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) path: &'a RelativePath<'a>,
+    /// What its answer says of keeping it, where the site or the application has a rule. `no-transform` leaves files as they are
+    /// (RFC 9111 §5.2.2.6).
+    pub(crate) cache_control: Option<&'a HeaderValue>,
 }
 
 /// Where a request path led.
@@ -113,7 +116,7 @@ impl Files {
             CodingSet::default()
         };
         let coded = match request.codings {
-            Some(codings) => self.select_held(&file, sidecars, codings)?,
+            Some(codings) => self.select_held(&file, sidecars, codings, cache_control)?,
             None => None,
         };
         let negotiable = self.is_negotiable(&file, sidecars);
@@ -308,7 +311,7 @@ impl Files {
         file: Arc<Representation>,
         is_fallback: bool,
     ) -> Option<Outcome> {
-        let mut selected = self.select(file, request.headers).await;
+        let mut selected = self.select(file, request).await;
         selected.is_fallback = is_fallback;
         let entity_tag = selected.entity_tag();
         let validators = Validators {

@@ -7,17 +7,18 @@
 use std::io;
 use std::sync::Arc;
 
-use http::HeaderMap;
 use http::header::{ACCEPT_ENCODING, RANGE};
+use http::{HeaderMap, HeaderValue};
 
-use super::Files;
 use super::cache::Found;
 use super::coded::{Coded, Recipe};
 use super::docroot::{Kind, Stamp};
 use super::outcome::Selected;
 use super::representation::Representation;
+use super::{FileRequest, Files};
 use crate::coding::decode;
 use crate::header::accept_encoding::{Accepted, CodingSet, ContentCoding};
+use crate::transform::cache_policy;
 
 const SIDECARS: [ContentCoding; 3] = [
     ContentCoding::Brotli,
@@ -32,14 +33,19 @@ enum Source {
 }
 
 impl Files {
-    pub(super) async fn select(&self, file: Arc<Representation>, headers: &HeaderMap) -> Selected {
+    pub(super) async fn select(
+        &self,
+        file: Arc<Representation>,
+        request: &FileRequest<'_>,
+    ) -> Selected {
+        let headers = request.headers;
         if file.negotiable && !headers.contains_key(ACCEPT_ENCODING) {
             let negotiable = self.is_negotiable(&file, CodingSet::default());
             return Selected::identity(file).negotiable(negotiable);
         }
         let mut sidecars = self.sidecars_of(&file);
         let negotiable = self.is_negotiable(&file, sidecars);
-        let mut made = self.made_of(&file);
+        let mut made = self.made_of(&file, request.cache_control);
         if sidecars.is_empty() && made.is_empty() {
             return Selected::identity(file).negotiable(negotiable);
         }
@@ -71,8 +77,9 @@ impl Files {
         file: &Arc<Representation>,
         sidecars: CodingSet,
         codings: &[u8],
+        cache_control: Option<&HeaderValue>,
     ) -> Option<Option<Arc<Representation>>> {
-        let made = self.made_of(file);
+        let made = self.made_of(file, cache_control);
         if sidecars.is_empty() && made.is_empty() {
             return Some(None);
         }
@@ -119,8 +126,9 @@ impl Files {
         }
     }
 
-    fn made_of(&self, file: &Representation) -> CodingSet {
-        if self.settings.compress {
+    fn made_of(&self, file: &Representation, cache_control: Option<&HeaderValue>) -> CodingSet {
+        let may_transform = !cache_control.is_some_and(cache_policy::forbids_transform);
+        if self.settings.compress && may_transform {
             self.cache.workshop.offer(file)
         } else {
             CodingSet::default()

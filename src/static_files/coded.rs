@@ -300,3 +300,158 @@ fn content(docroot: &Docroot, file: &Representation) -> io::Result<Bytes> {
     let is_same = open.stamp_now()? == file.stamp && bytes.len() as u64 == file.stamp.size;
     if is_same { Ok(bytes) } else { Err(replaced()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::super::cache::Found;
+    use super::super::settings::SymlinkPolicy;
+    use super::*;
+    use crate::config::{CacheConfig, CompressionConfig};
+
+    const NAME: &str = "a.txt";
+
+    struct Place {
+        folder: tempfile::TempDir,
+        cache: Arc<Cache>,
+        docroot: Docroot,
+    }
+
+    impl Place {
+        fn new(cache: &CacheConfig, compression: &CompressionConfig) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().to_owned();
+            Self {
+                folder,
+                cache: Arc::new(Cache::new(cache, compression)),
+                docroot: Docroot::new(0, path, SymlinkPolicy::default()),
+            }
+        }
+
+        fn usual() -> Self {
+            Self::new(&CacheConfig::default(), &CompressionConfig::default())
+        }
+
+        async fn file(&self, content: impl AsRef<[u8]>) -> Arc<Representation> {
+            std::fs::write(self.folder.path().join(NAME), content).unwrap();
+            let text = || HeaderValue::from_static("text/plain");
+            match self.cache.find(&self.docroot, NAME, text).await {
+                Found::File(file) => file,
+                _ => panic!("it was just written"),
+            }
+        }
+
+        async fn coded(&self, file: &Arc<Representation>, coding: ContentCoding) -> Coded {
+            let recipe = Recipe::plain(coding);
+            self.cache.coded(&self.docroot, file, &recipe).await
+        }
+    }
+
+    fn held(coded: &Coded) -> &Arc<Representation> {
+        match coded {
+            Coded::Held(coded) => coded,
+            Coded::AsSent => panic!("not held"),
+            Coded::Not => panic!("not coded"),
+        }
+    }
+
+    fn words() -> Vec<u8> {
+        b"the same words again and again, ".repeat(1000)
+    }
+
+    #[tokio::test]
+    async fn all_who_ask_get_the_one_that_is_made() {
+        let place = Place::usual();
+        let file = place.file(words()).await;
+        let ask = || place.coded(&file, ContentCoding::Brotli);
+        let all = tokio::join!(ask(), ask(), ask(), ask());
+        let all = [all.0, all.1, all.2, all.3, ask().await];
+        assert!(all.iter().all(|one| Arc::ptr_eq(held(one), held(&all[0]))));
+        assert_eq!(place.cache.workshop.under_way(), (0, 0));
+        let other = place.coded(&file, ContentCoding::Gzip).await;
+        assert!(!Arc::ptr_eq(held(&other), held(&all[0])));
+    }
+
+    #[tokio::test]
+    async fn another_content_has_another_coding() {
+        let place = Place::usual();
+        let old = place.file(words()).await;
+        let old = place.coded(&old, ContentCoding::Zstd).await;
+        let new = place.file(words().to_ascii_uppercase()).await;
+        let new = place.coded(&new, ContentCoding::Zstd).await;
+        assert_ne!(held(&old).entity_tag(), held(&new).entity_tag());
+    }
+
+    #[tokio::test]
+    async fn what_does_not_get_smaller_is_tried_once() {
+        let place = Place::usual();
+        let mut noise = vec![0; 4096];
+        getrandom::fill(&mut noise).unwrap();
+        let file = place.file(&noise).await;
+        assert!(!place.cache.workshop.offer(&file).is_empty());
+        let coded = place.coded(&file, ContentCoding::Gzip).await;
+        assert!(matches!(coded, Coded::Not));
+        assert!(place.cache.workshop.offer(&file).is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_there_is_no_room_for_is_coded_as_it_is_sent() {
+        let nothing = CacheConfig {
+            memory: 0,
+            ..CacheConfig::default()
+        };
+        let little = CompressionConfig {
+            largest: 1000,
+            ..CompressionConfig::default()
+        };
+        for place in [
+            Place::new(&nothing, &CompressionConfig::default()),
+            Place::new(&CacheConfig::default(), &little),
+        ] {
+            let file = place.file(words()).await;
+            let coded = place.coded(&file, ContentCoding::Gzip).await;
+            assert!(matches!(coded, Coded::AsSent));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_not_held_has_codings_that_are() {
+        let streamed = CacheConfig {
+            file: 100,
+            ..CacheConfig::default()
+        };
+        let place = Place::new(&streamed, &CompressionConfig::default());
+        let file = place.file(words()).await;
+        assert!(matches!(file.content, Content::File(_)));
+        let coded = place.coded(&file, ContentCoding::Gzip).await;
+        assert!(held(&coded).length() < 1000);
+        std::fs::write(place.folder.path().join(NAME), b"changed").unwrap();
+        let coded = place.coded(&file, ContentCoding::Brotli).await;
+        assert!(matches!(coded, Coded::Not), "replaced meanwhile");
+    }
+
+    #[test]
+    fn a_job_that_panics_leaves_no_claim() {
+        let place = Place::usual();
+        let task = || Task {
+            key: Recipe::plain(ContentCoding::Gzip).key(&place.docroot, NAME),
+            of: Origin::Digest([0; 32]),
+        };
+        let claim = |bytes| place.cache.workshop.claim(task(), bytes, &place.cache);
+        let first = claim(200 << 20);
+        assert!(
+            matches!(first, Some(workshop::Claimed::Now(..))),
+            "alone, it may be large"
+        );
+        assert!(matches!(claim(1), Some(workshop::Claimed::BySomebody(_))));
+        let other = Task {
+            key: Recipe::plain(ContentCoding::Zstd).key(&place.docroot, NAME),
+            of: Origin::Digest([0; 32]),
+        };
+        let other = place.cache.workshop.claim(other, 1, &place.cache);
+        assert!(other.is_none(), "too much is to be done");
+        drop(first);
+        assert_eq!(place.cache.workshop.under_way(), (0, 0));
+    }
+}

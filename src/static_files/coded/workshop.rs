@@ -110,6 +110,13 @@ impl Workshop {
         }
     }
 
+    /// How many codings are being made, and of how many bytes.
+    #[cfg(test)]
+    pub(super) fn under_way(&self) -> (usize, u64) {
+        let pending = self.pending();
+        (pending.tasks.len(), pending.bytes)
+    }
+
     fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,8 @@
 //! `Accept-Encoding` (RFC 9110 §12.5.3): which content coding of a representation to send.
 //!
 //! 1. Every member gives a coding its weight, 0 to 1 (§12.4.2); `*` gives it to all codings that are not named.
-//! 2. The coding on offer with the highest weight wins; on equal weights, the one that is usually smallest.
+//! 2. The coding on offer with the highest weight wins; on equal weights, the one that is liked most here: by default, the one that is
+//!    usually smallest.
 //! 3. Where nothing else is acceptable, the answer is identity, even if that was refused too: §12.5.3 leaves the choice
 //!    between that and a 406, and a reader who gets a page is better off than one who gets an error.
 
@@ -105,24 +106,80 @@ impl FromIterator<ContentCoding> for CodingSet {
     }
 }
 
+/// The content codings on offer for a representation, the most liked first, each once. Identity is always on offer, and liked least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Offer {
+    /// What is not yet filled is identity.
+    codings: [ContentCoding; 5],
+    length: usize,
+}
+
+impl Offer {
+    /// Liked less than all before it; one that is there already stays in its place.
+    pub(crate) fn push(&mut self, coding: ContentCoding) {
+        if coding == ContentCoding::Identity || self.iter().any(|known| known == coding) {
+            return;
+        }
+        // There are no more codings than places, and each has one at most.
+        if let Some(place) = self.codings.get_mut(self.length) {
+            *place = coding;
+            self.length += 1;
+        }
+    }
+
+    /// The most liked first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = ContentCoding> {
+        self.codings[..self.length].iter().copied()
+    }
+}
+
+impl Default for Offer {
+    fn default() -> Self {
+        Self {
+            codings: [ContentCoding::Identity; 5],
+            length: 0,
+        }
+    }
+}
+
+impl FromIterator<ContentCoding> for Offer {
+    fn from_iter<I: IntoIterator<Item = ContentCoding>>(codings: I) -> Self {
+        let mut offer = Self::default();
+        codings.into_iter().for_each(|coding| offer.push(coding));
+        offer
+    }
+}
+
+/// The smallest first, as they usually are.
+impl From<CodingSet> for Offer {
+    fn from(codings: CodingSet) -> Self {
+        let liked = ContentCoding::CODED.into_iter().rev();
+        liked.filter(|&coding| codings.contains(coding)).collect()
+    }
+}
+
 /// The content coding to send.
 ///
 /// A request without the field, or with an empty one, gets identity: the first is content with anything, but is most
 /// likely a simple program; the second wants no coding.
-pub(crate) fn negotiate(headers: &HeaderMap, offered: CodingSet) -> ContentCoding {
-    if offered.is_empty() {
+pub(crate) fn negotiate(headers: &HeaderMap, offered: impl Into<Offer>) -> ContentCoding {
+    let offered = offered.into();
+    if offered.length == 0 {
         return ContentCoding::Identity;
     }
     let mut weights = Weights::default();
     for line in headers.get_all(ACCEPT_ENCODING) {
         members(line.as_bytes()).for_each(|member| weights.read(member));
     }
-    let mut best = (weights.of(ContentCoding::Identity), ContentCoding::Identity);
+    let mut best = (0, ContentCoding::Identity);
     for coding in offered.iter() {
         let weight = weights.of(coding);
-        if weight > 0 && weight >= best.0 {
+        if weight > best.0 {
             best = (weight, coding);
         }
+    }
+    if best.0 < weights.of(ContentCoding::Identity) {
+        return ContentCoding::Identity;
     }
     best.1
 }
@@ -182,7 +239,7 @@ fn coding_named(name: &[u8]) -> Option<ContentCoding> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::headers;
-    use super::ContentCoding::{Brotli, Gzip, Identity, Zstd};
+    use super::ContentCoding::{Brotli, DictionaryBrotli, DictionaryZstd, Gzip, Identity, Zstd};
     use super::*;
 
     fn check(cases: &[(&[&str], &[ContentCoding], ContentCoding)]) {
@@ -191,7 +248,7 @@ mod tests {
                 .iter()
                 .map(|&value| (ACCEPT_ENCODING, value))
                 .collect();
-            let offered = offered.iter().copied().collect();
+            let offered: CodingSet = offered.iter().copied().collect();
             assert_eq!(
                 negotiate(&headers(&lines), offered),
                 *expected,
@@ -238,6 +295,45 @@ mod tests {
             (&["identity;q=0.5, gzip;q=0.5"], ALL, Gzip),
             (&["gzip;q=0.001"], ALL, Gzip),
         ]);
+    }
+
+    #[test]
+    fn at_equal_weights_the_most_liked_coding_wins() {
+        let cases: [(&str, &[ContentCoding], ContentCoding); 8] = [
+            ("br, zstd, gzip", &[Gzip, Brotli, Zstd], Gzip),
+            ("gzip;q=0.5, br;q=0.5", &[Zstd, Gzip, Brotli], Gzip),
+            ("*", &[Zstd, Brotli], Zstd),
+            // Liking decides nothing where the client has said more.
+            ("gzip;q=0.5, br;q=0.6", &[Gzip, Brotli], Brotli),
+            ("gzip;q=0, br", &[Gzip, Brotli], Brotli),
+            ("identity, gzip;q=0.5", &[Gzip], Identity),
+            ("identity;q=0.5, gzip;q=0.5", &[Gzip], Gzip),
+            ("identity;q=0", &[Gzip], Identity),
+        ];
+        for (value, liked, expected) in cases {
+            let headers = headers(&[(ACCEPT_ENCODING, value)]);
+            let offer: Offer = liked.iter().copied().collect();
+            assert_eq!(negotiate(&headers, offer), expected, "{value} {liked:?}");
+        }
+    }
+
+    #[test]
+    fn an_offer_has_each_coding_once_where_it_came_first() {
+        let all = [
+            Gzip,
+            Identity,
+            Brotli,
+            Gzip,
+            DictionaryZstd,
+            Zstd,
+            Brotli,
+            DictionaryBrotli,
+        ];
+        let offer: Offer = all.into_iter().collect();
+        let expected = [Gzip, Brotli, DictionaryZstd, Zstd, DictionaryBrotli];
+        assert_eq!(offer.iter().collect::<Vec<_>>(), expected);
+        let by_size = Offer::from(CodingSet::from_iter([Gzip, Zstd, Brotli]));
+        assert_eq!(by_size.iter().collect::<Vec<_>>(), [Brotli, Zstd, Gzip]);
     }
 
     #[test]

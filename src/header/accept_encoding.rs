@@ -91,7 +91,7 @@ impl CodingSet {
     }
 
     /// The members that change the bytes, the least liked first.
-    pub(crate) fn iter(self) -> impl Iterator<Item = ContentCoding> {
+    pub(crate) fn iter(self) -> impl DoubleEndedIterator<Item = ContentCoding> {
         ContentCoding::CODED
             .into_iter()
             .filter(move |&coding| self.contains(coding))
@@ -153,8 +153,7 @@ impl FromIterator<ContentCoding> for Offer {
 /// The smallest first, as they usually are.
 impl From<CodingSet> for Offer {
     fn from(codings: CodingSet) -> Self {
-        let liked = ContentCoding::CODED.into_iter().rev();
-        liked.filter(|&coding| codings.contains(coding)).collect()
+        codings.iter().rev().collect()
     }
 }
 

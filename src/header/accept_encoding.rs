@@ -32,6 +32,9 @@ impl ContentCoding {
     /// All that anybody can decode, the least liked first.
     pub(crate) const CODED: [Self; 3] = [Self::Gzip, Self::Zstd, Self::Brotli];
 
+    /// The same, the most liked first: usually the smallest.
+    pub(crate) const LIKED: [Self; 3] = [Self::Brotli, Self::Zstd, Self::Gzip];
+
     /// Its registered name, as `Content-Encoding` says it.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -89,13 +92,6 @@ impl CodingSet {
     pub(crate) const fn insert(&mut self, coding: ContentCoding) {
         self.0 |= 1 << coding as u8;
     }
-
-    /// The members that change the bytes, the least liked first.
-    pub(crate) fn iter(self) -> impl DoubleEndedIterator<Item = ContentCoding> {
-        ContentCoding::CODED
-            .into_iter()
-            .filter(move |&coding| self.contains(coding))
-    }
 }
 
 impl FromIterator<ContentCoding> for CodingSet {
@@ -106,81 +102,54 @@ impl FromIterator<ContentCoding> for CodingSet {
     }
 }
 
-/// The content codings on offer for a representation, the most liked first, each once. Identity is always on offer, and liked least.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Offer {
-    /// What is not yet filled is identity.
-    codings: [ContentCoding; 5],
-    length: usize,
-}
-
-impl Offer {
-    /// Liked less than all before it; one that is there already stays in its place.
-    pub(crate) fn push(&mut self, coding: ContentCoding) {
-        if coding == ContentCoding::Identity || self.iter().any(|known| known == coding) {
-            return;
-        }
-        // There are no more codings than places, and each has one at most.
-        if let Some(place) = self.codings.get_mut(self.length) {
-            *place = coding;
-            self.length += 1;
-        }
-    }
-
-    /// The most liked first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = ContentCoding> {
-        self.codings[..self.length].iter().copied()
-    }
-}
-
-impl Default for Offer {
-    fn default() -> Self {
-        Self {
-            codings: [ContentCoding::Identity; 5],
-            length: 0,
-        }
-    }
-}
-
-impl FromIterator<ContentCoding> for Offer {
-    fn from_iter<I: IntoIterator<Item = ContentCoding>>(codings: I) -> Self {
-        let mut offer = Self::default();
-        codings.into_iter().for_each(|coding| offer.push(coding));
-        offer
-    }
-}
-
-/// The smallest first, as they usually are.
-impl From<CodingSet> for Offer {
-    fn from(codings: CodingSet) -> Self {
-        codings.iter().rev().collect()
-    }
-}
-
-/// The content coding to send.
+/// The content coding to send, of those on offer, the most liked first.
 ///
 /// A request without the field, or with an empty one, gets identity: the first is content with anything, but is most
 /// likely a simple program; the second wants no coding.
-pub(crate) fn negotiate(headers: &HeaderMap, offered: impl Into<Offer>) -> ContentCoding {
-    let offered = offered.into();
-    if offered.length == 0 {
-        return ContentCoding::Identity;
-    }
-    let mut weights = Weights::default();
-    for line in headers.get_all(ACCEPT_ENCODING) {
-        members(line.as_bytes()).for_each(|member| weights.read(member));
-    }
-    let mut best = (0, ContentCoding::Identity);
-    for coding in offered.iter() {
-        let weight = weights.of(coding);
-        if weight > best.0 {
-            best = (weight, coding);
+pub(crate) fn negotiate(headers: &HeaderMap, offered: &[ContentCoding]) -> ContentCoding {
+    Accepted::by(headers)
+        .best(offered.iter().copied().collect(), offered)
+        .map_or(ContentCoding::Identity, |(_, coding)| coding)
+}
+
+/// What a client accepts.
+#[derive(Default)]
+pub(crate) struct Accepted(Weights);
+
+/// How much a client likes a coding, in thousandths; more than none.
+pub(crate) type Weight = u16;
+
+impl Accepted {
+    pub(crate) fn by(headers: &HeaderMap) -> Self {
+        let mut accepted = Self::default();
+        for line in headers.get_all(ACCEPT_ENCODING) {
+            accepted.read(line.as_bytes());
         }
+        accepted
     }
-    if best.0 < weights.of(ContentCoding::Identity) {
-        return ContentCoding::Identity;
+
+    /// A line of the field; all of them together are one list.
+    pub(crate) fn read(&mut self, line: &[u8]) {
+        members(line).for_each(|member| self.0.read(member));
     }
-    best.1
+
+    /// The coding on offer that the client likes best, at equal weights the one that comes first in `order`; `None` when it likes it less
+    /// than identity.
+    pub(crate) fn best(
+        &self,
+        offered: CodingSet,
+        order: &[ContentCoding],
+    ) -> Option<(Weight, ContentCoding)> {
+        let least = self.0.of(ContentCoding::Identity).max(1);
+        let mut best: Option<(Weight, ContentCoding)> = None;
+        for &coding in order.iter().filter(|&&coding| offered.contains(coding)) {
+            let weight = self.0.of(coding);
+            if weight >= best.map_or(least, |(best, _)| best + 1) {
+                best = Some((weight, coding));
+            }
+        }
+        best
+    }
 }
 
 /// What the field says, in thousandths; `None` where it says nothing.
@@ -215,8 +184,13 @@ impl Weights {
 
     /// A coding that the field does not speak of is not acceptable. Identity is, but liked less than all that is named, and
     /// with no weight it loses to any.
-    fn of(&self, coding: ContentCoding) -> u16 {
-        self.named[coding as usize].or(self.others).unwrap_or(0)
+    fn of(&self, coding: ContentCoding) -> Weight {
+        let others = match coding {
+            // Nobody means them by `*`: they are of use to those only who name them.
+            ContentCoding::DictionaryBrotli | ContentCoding::DictionaryZstd => None,
+            _ => self.others,
+        };
+        self.named[coding as usize].or(others).unwrap_or(0)
     }
 }
 
@@ -247,9 +221,10 @@ mod tests {
                 .iter()
                 .map(|&value| (ACCEPT_ENCODING, value))
                 .collect();
-            let offered: CodingSet = offered.iter().copied().collect();
+            let mut liked = ContentCoding::LIKED.to_vec();
+            liked.retain(|coding| offered.contains(coding));
             assert_eq!(
-                negotiate(&headers(&lines), offered),
+                negotiate(&headers(&lines), &liked),
                 *expected,
                 "{values:?} {offered:?}"
             );
@@ -298,41 +273,26 @@ mod tests {
 
     #[test]
     fn at_equal_weights_the_most_liked_coding_wins() {
-        let cases: [(&str, &[ContentCoding], ContentCoding); 8] = [
-            ("br, zstd, gzip", &[Gzip, Brotli, Zstd], Gzip),
-            ("gzip;q=0.5, br;q=0.5", &[Zstd, Gzip, Brotli], Gzip),
-            ("*", &[Zstd, Brotli], Zstd),
+        let cases: [(&str, &[ContentCoding], ContentCoding, Weight); 9] = [
+            ("br, zstd, gzip", &[Gzip, Brotli, Zstd], Gzip, 1000),
+            ("gzip;q=0.5, br;q=0.5", &[Zstd, Gzip, Brotli], Gzip, 500),
+            ("*", &[Zstd, Brotli], Zstd, 1000),
             // Liking decides nothing where the client has said more.
-            ("gzip;q=0.5, br;q=0.6", &[Gzip, Brotli], Brotli),
-            ("gzip;q=0, br", &[Gzip, Brotli], Brotli),
-            ("identity, gzip;q=0.5", &[Gzip], Identity),
-            ("identity;q=0.5, gzip;q=0.5", &[Gzip], Gzip),
-            ("identity;q=0", &[Gzip], Identity),
+            ("gzip;q=0.5, br;q=0.6", &[Gzip, Brotli], Brotli, 600),
+            ("gzip;q=0, br", &[Gzip, Brotli], Brotli, 1000),
+            ("identity, gzip;q=0.5", &[Gzip], Identity, 0),
+            ("identity;q=0.5, gzip;q=0.5", &[Gzip], Gzip, 500),
+            ("identity;q=0", &[Gzip], Identity, 0),
+            // Nobody is sent what needs a dictionary without having named it.
+            ("*", &[DictionaryBrotli, DictionaryZstd], Identity, 0),
         ];
-        for (value, liked, expected) in cases {
-            let headers = headers(&[(ACCEPT_ENCODING, value)]);
-            let offer: Offer = liked.iter().copied().collect();
-            assert_eq!(negotiate(&headers, offer), expected, "{value} {liked:?}");
+        for (value, order, coding, weight) in cases {
+            let accepted = Accepted::by(&headers(&[(ACCEPT_ENCODING, value)]));
+            let offered = order.iter().copied().collect();
+            let best = accepted.best(offered, order);
+            let expected = (weight > 0).then_some((weight, coding));
+            assert_eq!(best, expected, "{value} {order:?}");
         }
-    }
-
-    #[test]
-    fn an_offer_has_each_coding_once_where_it_came_first() {
-        let all = [
-            Gzip,
-            Identity,
-            Brotli,
-            Gzip,
-            DictionaryZstd,
-            Zstd,
-            Brotli,
-            DictionaryBrotli,
-        ];
-        let offer: Offer = all.into_iter().collect();
-        let expected = [Gzip, Brotli, DictionaryZstd, Zstd, DictionaryBrotli];
-        assert_eq!(offer.iter().collect::<Vec<_>>(), expected);
-        let by_size = Offer::from(CodingSet::from_iter([Gzip, Zstd, Brotli]));
-        assert_eq!(by_size.iter().collect::<Vec<_>>(), [Brotli, Zstd, Gzip]);
     }
 
     #[test]
@@ -414,7 +374,8 @@ mod tests {
         set.insert(Brotli);
         set.insert(Gzip);
         assert!(set.contains(Brotli) && set.contains(Gzip) && !set.contains(Zstd));
-        assert_eq!(set.iter().collect::<Vec<_>>(), [Gzip, Brotli]);
+        set.remove(Brotli);
+        assert!(!set.contains(Brotli) && set == CodingSet::from_iter([Gzip]));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::{Body as _, Frame};
 
 use crate::config::CompressionConfig;
-use crate::header::accept_encoding::{ContentCoding, Offer, negotiate};
+use crate::header::accept_encoding::{ContentCoding, negotiate};
 use crate::static_files::body::Body;
 
 /// Coded bytes that are handed on at the latest, though more is there to be coded.
@@ -55,7 +55,7 @@ pub(crate) fn compress(
     if !varies(fields) {
         fields.append(VARY, HeaderValue::from_static("accept-encoding"));
     }
-    let coding = negotiate(asked, rules.codings.iter().copied().collect::<Offer>());
+    let coding = negotiate(asked, &rules.codings);
     let Some(name) = coding.as_value() else {
         return Response::from_parts(parts, body);
     };
@@ -69,12 +69,17 @@ pub(crate) fn compress(
     let body = match method {
         // It would have been coded as well.
         &Method::HEAD => body,
-        _ => match Encoder::new(coding) {
-            Ok(encoder) => Body::stream(Coded::new(body, encoder)),
-            Err(error) => Body::stream(Coded::failed(body, error)),
-        },
+        _ => coded(body, coding),
     };
     Response::from_parts(parts, body)
+}
+
+/// Step 4.
+pub(crate) fn coded(body: Body, coding: ContentCoding) -> Body {
+    match Encoder::new(coding) {
+        Ok(encoder) => Body::stream(Coded::new(body, encoder)),
+        Err(error) => Body::stream(Coded::failed(body, error)),
+    }
 }
 
 /// Step 1.
@@ -187,7 +192,6 @@ impl Encoder {
     }
 }
 
-/// Step 4.
 struct Coded {
     body: Body,
     /// None once all is coded.

@@ -55,11 +55,7 @@ pub(crate) fn compress(
     if !varies(fields) {
         fields.append(VARY, HeaderValue::from_static("accept-encoding"));
     }
-    let coding = negotiate(
-        asked,
-        rules.codings.iter().copied().collect(),
-        &rules.codings,
-    );
+    let coding = negotiate(asked, &rules.codings);
     let Some(name) = coding.as_value() else {
         return Response::from_parts(parts, body);
     };

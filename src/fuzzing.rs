@@ -207,7 +207,7 @@ pub fn accept_encoding(input: &[u8]) {
         return;
     };
     let offered: CodingSet = (0..)
-        .zip(ContentCoding::CODED)
+        .zip(ContentCoding::LIKED)
         .filter(|(bit, _)| bits >> bit & 1 == 1)
         .map(|(_, coding)| coding)
         .collect();
@@ -215,7 +215,7 @@ pub fn accept_encoding(input: &[u8]) {
         return;
     };
 
-    let sent = negotiate(&headers, offered);
+    let sent = negotiate(&headers, offered, &ContentCoding::LIKED);
     if sent == ContentCoding::Identity {
         return;
     }

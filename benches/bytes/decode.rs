@@ -25,7 +25,9 @@ pub(crate) fn decode(
             flate2::read::GzDecoder::new(bytes).read_to_end(&mut whole)?;
         }
         (Some("zstd"), _) => {
-            zstd::Decoder::new(bytes)?.read_to_end(&mut whole)?;
+            let mut decoder = zstd::Decoder::new(bytes)?;
+            decoder.window_log_max(WINDOW.ilog2())?;
+            decoder.read_to_end(&mut whole)?;
         }
         (Some("br"), _) => {
             brotli_decompressor::Decompressor::new(bytes, BUFFER).read_to_end(&mut whole)?;
@@ -39,8 +41,8 @@ pub(crate) fn decode(
         (Some("dcz"), Some(dictionary)) => {
             let stream = after_header(bytes, DCZ, dictionary)?;
             let mut decoder = zstd::Decoder::with_ref_prefix(stream, dictionary.bytes)?;
-            // 128 MiB: what a client has to be ready for at most (§5).
-            decoder.window_log_max(27)?;
+            let window = WINDOW.max(dictionary.bytes.len() * 5 / 4);
+            decoder.window_log_max(window.next_power_of_two().ilog2())?;
             decoder.read_to_end(&mut whole)?;
         }
         (Some(other), _) => return Err(io::Error::other(format!("coding {other}"))),
@@ -49,6 +51,9 @@ pub(crate) fn decode(
 }
 
 const BUFFER: usize = 64 << 10;
+
+/// What every client has room for (RFC 9659); with a dictionary, at least a quarter more than that one has (RFC 9842 §5).
+const WINDOW: usize = 8 << 20;
 
 fn after_header<'a>(
     bytes: &'a [u8],

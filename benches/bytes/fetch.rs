@@ -94,7 +94,7 @@ impl<'a> Codings<'a> {
             }
             if waiting.is_empty() || last.elapsed() > patience {
                 eprintln!(
-                    "  {} of {} were not made better",
+                    "  {} of {} are as they first were",
                     waiting.len(),
                     self.all.len()
                 );

@@ -31,6 +31,9 @@ impl ContentCoding {
     /// All that anybody can decode, the least liked first.
     pub(crate) const CODED: [Self; 3] = [Self::Gzip, Self::Zstd, Self::Brotli];
 
+    /// The same, the most liked first: usually the smallest.
+    pub(crate) const LIKED: [Self; 3] = [Self::Brotli, Self::Zstd, Self::Gzip];
+
     /// Its registered name, as `Content-Encoding` says it.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -113,18 +116,49 @@ pub(crate) fn negotiate(headers: &HeaderMap, offered: CodingSet) -> ContentCodin
     if offered.is_empty() {
         return ContentCoding::Identity;
     }
-    let mut weights = Weights::default();
-    for line in headers.get_all(ACCEPT_ENCODING) {
-        members(line.as_bytes()).for_each(|member| weights.read(member));
-    }
-    let mut best = (weights.of(ContentCoding::Identity), ContentCoding::Identity);
-    for coding in offered.iter() {
-        let weight = weights.of(coding);
-        if weight > 0 && weight >= best.0 {
-            best = (weight, coding);
+    Accepted::by(headers)
+        .best(offered, &ContentCoding::LIKED)
+        .map_or(ContentCoding::Identity, |(_, coding)| coding)
+}
+
+/// What a client accepts.
+#[derive(Default)]
+pub(crate) struct Accepted(Weights);
+
+/// How much a client likes a coding, in thousandths; more than none.
+pub(crate) type Weight = u16;
+
+impl Accepted {
+    pub(crate) fn by(headers: &HeaderMap) -> Self {
+        let mut accepted = Self::default();
+        for line in headers.get_all(ACCEPT_ENCODING) {
+            accepted.read(line.as_bytes());
         }
+        accepted
     }
-    best.1
+
+    /// A line of the field; all of them together are one list.
+    pub(crate) fn read(&mut self, line: &[u8]) {
+        members(line).for_each(|member| self.0.read(member));
+    }
+
+    /// The coding on offer that the client likes best, at equal weights the one that comes first in `order`; `None` when it likes it less
+    /// than identity.
+    pub(crate) fn best(
+        &self,
+        offered: CodingSet,
+        order: &[ContentCoding],
+    ) -> Option<(Weight, ContentCoding)> {
+        let least = self.0.of(ContentCoding::Identity).max(1);
+        let mut best: Option<(Weight, ContentCoding)> = None;
+        for &coding in order.iter().filter(|&&coding| offered.contains(coding)) {
+            let weight = self.0.of(coding);
+            if weight >= best.map_or(least, |(best, _)| best + 1) {
+                best = Some((weight, coding));
+            }
+        }
+        best
+    }
 }
 
 /// What the field says, in thousandths; `None` where it says nothing.
@@ -159,8 +193,13 @@ impl Weights {
 
     /// A coding that the field does not speak of is not acceptable. Identity is, but liked less than all that is named, and
     /// with no weight it loses to any.
-    fn of(&self, coding: ContentCoding) -> u16 {
-        self.named[coding as usize].or(self.others).unwrap_or(0)
+    fn of(&self, coding: ContentCoding) -> Weight {
+        let others = match coding {
+            // Nobody means them by `*`: they are of use to those only who name them.
+            ContentCoding::DictionaryBrotli | ContentCoding::DictionaryZstd => None,
+            _ => self.others,
+        };
+        self.named[coding as usize].or(others).unwrap_or(0)
     }
 }
 

@@ -147,6 +147,7 @@ impl Forward {
             uri: &parts.uri,
             headers: &parts.headers,
             path: &path,
+            cache_control: rule,
         };
         let outcome = files.answer(&request).await;
         if let Outcome::Refused(refusal) = &outcome
@@ -200,6 +201,7 @@ impl Forward {
             uri: &parts.uri,
             headers: &parts.headers,
             path: &path,
+            cache_control: fields.get(CACHE_CONTROL).or(rule),
         };
         let outcome = match files.answer(&request).await {
             // A folder is no file.

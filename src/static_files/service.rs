@@ -175,6 +175,7 @@ async fn answer(files: &Files, parts: &http::request::Parts) -> Response<Body> {
                 uri,
                 headers: &parts.headers,
                 path: &path,
+                cache_control: None,
             };
             let outcome = files.answer(&request).await;
             match respond(&parts.method, outcome, Policy::default()) {

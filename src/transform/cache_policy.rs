@@ -19,6 +19,12 @@ pub(crate) static NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 /// For errors: what was wrong a moment ago may be right now, and there is nothing to compare with.
 pub(crate) static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
+/// Whether a `Cache-Control` says `no-transform`.
+pub(crate) fn forbids_transform(cache_control: &HeaderValue) -> bool {
+    let mut directives = cache_control.as_bytes().split(|&byte| byte == b',');
+    directives.any(|directive| directive.trim_ascii().eq_ignore_ascii_case(b"no-transform"))
+}
+
 /// What bundlers write, and nobody else gives such names.
 const CODE: &[&str] = &["js", "mjs", "css", "wasm"];
 

@@ -72,12 +72,17 @@ pub(crate) fn compress(
     let body = match method {
         // It would have been coded as well.
         &Method::HEAD => body,
-        _ => match Encoder::new(coding) {
-            Ok(encoder) => Body::stream(Coded::new(body, encoder)),
-            Err(error) => Body::stream(Coded::failed(body, error)),
-        },
+        _ => coded(body, coding),
     };
     Response::from_parts(parts, body)
+}
+
+/// Step 4.
+pub(crate) fn coded(body: Body, coding: ContentCoding) -> Body {
+    match Encoder::new(coding) {
+        Ok(encoder) => Body::stream(Coded::new(body, encoder)),
+        Err(error) => Body::stream(Coded::failed(body, error)),
+    }
 }
 
 /// Step 1.
@@ -194,7 +199,6 @@ impl Encoder {
     }
 }
 
-/// Step 4.
 struct Coded {
     body: Body,
     /// None once all is coded.

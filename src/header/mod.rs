@@ -6,9 +6,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod accept_encoding;
-#[allow(dead_code)]
 pub(crate) mod dictionary;
-#[allow(dead_code)]
 pub(crate) mod digest;
 pub(crate) mod digits;
 pub(crate) mod entity_tag;

@@ -124,7 +124,8 @@ impl Folder {
         let mut bytes = Vec::new();
         let read =
             fs::File::open(&path).and_then(|file| file.take(largest + 1).read_to_end(&mut bytes));
-        if read.is_ok() && Sha256::digest(&bytes)[..] == key.digest {
+        let is_whole = read.is_ok() && bytes.len() as u64 <= largest;
+        if is_whole && Sha256::digest(&bytes)[..] == key.digest {
             return Some(bytes.into());
         }
         self.remove(key);

@@ -42,6 +42,7 @@ use docroot::Docroot;
 use outcome::{Part, Selected};
 use path::RelativePath;
 use representation::Representation;
+use select::Held;
 
 pub(crate) use outcome::{ALLOW, Outcome, Refusal};
 use response::ReadyAnswer;
@@ -119,11 +120,14 @@ impl Files {
         };
         let coded = match request.codings {
             Some(codings) => self.select_held(&file, sidecars, codings, cache_control)?,
-            None => None,
+            None => Held::File,
         };
         let answer = ReadyAnswer {
             file: &file,
-            coded: coded.as_deref(),
+            coded: match &coded {
+                Held::File => None,
+                Held::Coding(coded) => Some(coded),
+            },
             negotiable: self.is_negotiable(&file, sidecars),
             dictionary: self.dictionary_offer(&file, request.path, cache_control),
             cache_control,
@@ -340,7 +344,9 @@ impl Files {
     ) -> Option<Outcome> {
         let mut selected = self.select_any(file, request, is_fallback).await;
         selected.is_fallback = is_fallback;
-        selected.is_digest_wanted = digest::wants_sha256(request.headers);
+        if digest::wants_sha256(request.headers) {
+            selected.digest = selected.known_digest();
+        }
         let entity_tag = selected.entity_tag();
         let validators = Validators {
             entity_tag: Some(&entity_tag),

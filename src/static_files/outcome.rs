@@ -6,9 +6,10 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 use super::FileRequest;
+use super::dictionary::DictionaryOffer;
 use super::docroot::{Docroot, OpenFile};
 use super::listing::{self, ListedEntry, Listing};
-use super::representation::{Content, Representation};
+use super::representation::{Content, Digest, Representation};
 use crate::header::accept;
 use crate::header::accept_encoding::ContentCoding;
 use crate::header::entity_tag::EntityTag;
@@ -56,6 +57,10 @@ pub(crate) struct Selected {
     pub(crate) is_coded_as_sent: bool,
     /// Another client could get another coding.
     pub(crate) negotiable: bool,
+    /// What it can be a dictionary for; then another client could get it coded against one.
+    pub(crate) dictionary: Option<Arc<DictionaryOffer>>,
+    /// Of what is sent, when the client would like to know it.
+    pub(crate) digest: Option<Digest>,
     /// The file stands in for a path that is none of its own.
     pub(crate) is_fallback: bool,
     /// To stream from, when the representation is not in memory.
@@ -79,6 +84,8 @@ impl Selected {
             coding,
             is_coded_as_sent: false,
             negotiable,
+            dictionary: None,
+            digest: None,
             is_fallback: false,
             open: None,
         }
@@ -103,6 +110,12 @@ impl Selected {
         } else {
             tag
         }
+    }
+
+    /// Of the representation as it is coded, of which a part may be sent (RFC 9530 §3); `None`: it is not known beforehand.
+    pub(super) fn known_digest(&self) -> Option<Digest> {
+        let is_known = !self.is_coded_as_sent;
+        self.representation.digest.filter(|_| is_known)
     }
 
     /// The tag of the coding in whose place this one is: whoever has that has the same content, coded otherwise.

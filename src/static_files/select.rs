@@ -26,6 +26,13 @@ const SIDECARS: [ContentCoding; 3] = [
     ContentCoding::Gzip,
 ];
 
+/// What is sent of a file, and is at hand.
+pub(super) enum Held {
+    /// The file itself.
+    File,
+    Coding(Arc<Representation>),
+}
+
 /// Where a coding comes from.
 enum Source {
     Sidecar,
@@ -71,22 +78,22 @@ impl Files {
         Selected::identity(file).negotiable(negotiable)
     }
 
-    /// The same without waiting: `None` when it takes more than a look, else the coding, if any.
+    /// The same without waiting: `None` when it takes more than a look, else what is sent.
     pub(super) fn select_held(
         &self,
         file: &Arc<Representation>,
         sidecars: CodingSet,
         codings: &[u8],
         cache_control: Option<&HeaderValue>,
-    ) -> Option<Option<Arc<Representation>>> {
+    ) -> Option<Held> {
         let made = self.made_of(file, cache_control);
         if sidecars.is_empty() && made.is_empty() {
-            return Some(None);
+            return Some(Held::File);
         }
         let mut accepted = Accepted::default();
         accepted.read(codings);
         let Some((source, coding)) = self.choose(&accepted, sidecars, made) else {
-            return Some(None);
+            return Some(Held::File);
         };
         let held = match source {
             Source::Sidecar => {
@@ -100,7 +107,7 @@ impl Files {
                 .cache
                 .held_coding(&self.docroot, file, &Recipe::plain(coding)),
         };
-        held.map(Some)
+        held.map(Held::Coding)
     }
 
     /// Whether another client may get another coding.
@@ -127,12 +134,20 @@ impl Files {
     }
 
     fn made_of(&self, file: &Representation, cache_control: Option<&HeaderValue>) -> CodingSet {
-        let may_transform = !cache_control.is_some_and(cache_policy::forbids_transform);
-        if self.settings.compress && may_transform {
+        if self.may_be_coded(file, cache_control) {
             self.cache.workshop.offer(file)
         } else {
             CodingSet::default()
         }
+    }
+
+    pub(super) fn may_be_coded(
+        &self,
+        file: &Representation,
+        cache_control: Option<&HeaderValue>,
+    ) -> bool {
+        let may_transform = !cache_control.is_some_and(cache_policy::forbids_transform);
+        self.settings.compress && may_transform && file.negotiable
     }
 
     async fn make(

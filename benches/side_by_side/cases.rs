@@ -1,8 +1,8 @@
 //! The cases: what is asked for, and what Daemun has to reach.
 
 use crate::certificate::Key;
-use crate::contender::{Contender, Kind, Wire};
-use crate::document_root::{LARGE, LARGE_SIZE, MANY_COUNT, MANY_FOLDER};
+use crate::contender::{Codes, Contender, Kind, Wire};
+use crate::document_root::{LARGE, LARGE_SIZE, MANY_COUNT, MANY_FOLDER, PAGE, PAGE_WITH_SIDECAR};
 use crate::options::Options;
 use crate::proxy::gateway::{self, Forwards};
 
@@ -40,6 +40,8 @@ pub(crate) enum Traffic {
     Multiplexed(&'static str, Wire),
     /// One small file over a new TLS connection each time.
     Handshakes(&'static str, Key),
+    /// One page, by clients that accept gzip.
+    Coded(&'static str, Codes),
     /// One file that the upstream has, through the server.
     Proxied(&'static str),
     /// Messages over WebSocket to the upstream and back, through the server.
@@ -151,6 +153,19 @@ pub(crate) const CASES: &[Case] = &[
             1.0,
         )
     },
+    // nginx codes for each request.
+    Case::requests(
+        "gzip-100k",
+        "100 KiB of HTML, coded with gzip by the server",
+        Traffic::Coded(PAGE, Codes::Itself),
+        40.0,
+    ),
+    Case::requests(
+        "gzip-static",
+        "100 KiB of HTML, coded with gzip beforehand, in a file beside it",
+        Traffic::Coded(PAGE_WITH_SIDECAR, Codes::Sidecars),
+        1.2,
+    ),
     Case::requests(
         "proxy-1k",
         "1 KiB from a kept-alive upstream",
@@ -228,6 +243,14 @@ impl Case {
         }
     }
 
+    /// Where the coded bytes come from, if the clients accept any.
+    pub(crate) fn codes(&self) -> Codes {
+        match self.traffic {
+            Traffic::Coded(_, codes) => codes,
+            _ => Codes::Unasked,
+        }
+    }
+
     /// Whether h2load makes the load, and not wrk.
     pub(crate) fn is_http2(&self) -> bool {
         self.wire() != Wire::Plain
@@ -249,8 +272,14 @@ impl Case {
         }
         let plain = options.servers.iter().map(|kind| Contender {
             wire: self.wire(),
+            codes: self.codes(),
             ..Contender::plain(*kind)
         });
+        if self.codes() != Codes::Unasked {
+            let codes =
+                |plain: &Contender| !matches!(plain.kind, Kind::ServeDir | Kind::StaticWebServer);
+            return plain.filter(codes).collect();
+        }
         if self.is_http2() {
             let compared = |plain: &Contender| matches!(plain.kind, Kind::Daemun | Kind::Nginx);
             return plain.filter(compared).collect();

@@ -1,6 +1,7 @@
 //! Correctness first: before a server is measured, its answers are compared with the files.
 
 use std::fs;
+use std::io::Read as _;
 use std::process::Command;
 
 use crate::Result;
@@ -16,6 +17,8 @@ use crate::proxy::{upstream, websocket};
 pub(crate) struct Checked {
     /// The server's own entity tag of the file, where the case asks with one.
     pub(crate) entity_tag: Option<String>,
+    /// How many bytes the coded file has.
+    pub(crate) coded_length: Option<usize>,
 }
 
 /// Asks a server for everything the case will ask for, or a fair part of it.
@@ -28,6 +31,7 @@ pub(crate) fn answers(case: &Case, server: &Running, root: &DocumentRoot) -> Res
         Traffic::Many => whole_files(client, &many_paths(), root)?,
         Traffic::NotModified(name) => return not_modified(client, name, root),
         Traffic::Close(name) => closed(client, name, root)?,
+        Traffic::Coded(name, _) => return coded(client, name, root),
         Traffic::Ranges => ranges(client, root)?,
         Traffic::Multiplexed(name, _) | Traffic::Handshakes(name, _) => http2(server, name, root)?,
         Traffic::Proxied(name) => {
@@ -56,6 +60,7 @@ fn not_modified(mut client: Client, name: &str, root: &DocumentRoot) -> Result<C
     expect(&second, 304, &[], &path)?;
     Ok(Checked {
         entity_tag: Some(entity_tag),
+        ..Checked::default()
     })
 }
 
@@ -65,6 +70,33 @@ fn closed(mut client: Client, name: &str, root: &DocumentRoot) -> Result<()> {
     expect(&answer, 200, &fs::read(root.file(&path))?, &path)?;
     if !client.is_closed_by_server() {
         return Err("the connection stays open after Connection: close".into());
+    }
+    Ok(())
+}
+
+/// The file as it is for a client that accepts nothing else, and coded for one that accepts gzip.
+fn coded(mut client: Client, name: &str, root: &DocumentRoot) -> Result<Checked> {
+    let path = format!("/{name}");
+    let file = fs::read(root.file(&path))?;
+    expect(&client.get(&path, &[])?, 200, &file, &path)?;
+    let answer = client.get(&path, &[("Accept-Encoding", "gzip")])?;
+    expect_gzip(&answer, &file, &path)?;
+    Ok(Checked {
+        coded_length: Some(answer.body.len()),
+        ..Checked::default()
+    })
+}
+
+/// What decodes to the file.
+pub(crate) fn expect_gzip(answer: &Answer, file: &[u8], path: &str) -> Result<()> {
+    let coding = answer.field("content-encoding");
+    if answer.status != 200 || coding != Some("gzip") {
+        return Err(format!("{path}: status {}, coding {coding:?}", answer.status).into());
+    }
+    let mut decoded = Vec::new();
+    flate2::read::GzDecoder::new(&answer.body[..]).read_to_end(&mut decoded)?;
+    if decoded != file {
+        return Err(format!("{path}: the gzip of something else").into());
     }
     Ok(())
 }

@@ -25,8 +25,13 @@ pub(crate) struct Answer {
 
 impl Client {
     pub(crate) fn connect(host: SocketAddr) -> Result<Self> {
+        Self::patient(host, PATIENCE)
+    }
+
+    /// The server may be silent for so long.
+    pub(crate) fn patient(host: SocketAddr, patience: Duration) -> Result<Self> {
         let stream = TcpStream::connect(host)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(patience))?;
         stream.set_nodelay(true)?;
         Ok(Self {
             stream: BufReader::new(stream),
@@ -68,7 +73,12 @@ impl Client {
             fields,
             body: Vec::new(),
         };
-        if status != 304 {
+        if status == 304 {
+            return Ok(answer);
+        }
+        if answer.field("transfer-encoding") == Some("chunked") {
+            answer.body = self.chunks()?;
+        } else {
             let length = answer
                 .field("content-length")
                 .ok_or("an answer without Content-Length")?;
@@ -76,6 +86,23 @@ impl Client {
             self.stream.read_exact(&mut answer.body)?;
         }
         Ok(answer)
+    }
+
+    /// A body whose length its server did not know in advance (RFC 9112 §7.1).
+    fn chunks(&mut self) -> Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let length = usize::from_str_radix(&self.line()?, 16)?;
+            let begin = body.len();
+            body.resize(begin + length, 0);
+            self.stream.read_exact(&mut body[begin..])?;
+            if !self.line()?.is_empty() {
+                return Err("a chunk that does not end where it says".into());
+            }
+            if length == 0 {
+                return Ok(body);
+            }
+        }
     }
 
     fn line(&mut self) -> Result<String> {

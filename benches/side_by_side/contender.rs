@@ -48,6 +48,18 @@ pub(crate) struct Contender {
     pub(crate) is_crowded: bool,
     /// What it forwards to, when it serves no files.
     pub(crate) forwards: Option<Forwards>,
+    pub(crate) codes: Codes,
+}
+
+/// What a server makes of `Accept-Encoding`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Codes {
+    /// Nobody sends one, and the servers that would have to be told to code are not.
+    Unasked,
+    /// It codes, as each server does by default when it is told to.
+    Itself,
+    /// It sends the coded file that lies beside the one that is asked for.
+    Sidecars,
 }
 
 impl Kind {
@@ -122,6 +134,7 @@ impl Contender {
             wire: Wire::Plain,
             is_crowded: false,
             forwards: None,
+            codes: Codes::Unasked,
         }
     }
 
@@ -215,9 +228,16 @@ impl Contender {
             Kind::Daemun => daemun(&served, folder, port, self.logs, &tls),
             Kind::Nginx => nginx(&served, folder, port, self, "on", &tls),
             Kind::NginxUncorked => nginx(&served, folder, port, self, "off", &tls),
-            Kind::Caddy => format!(
-                "{{\n admin off\n auto_https off\n}}\nhttp://127.0.0.1:{port} {{\n bind 127.0.0.1\n root * {served}\n file_server\n}}\n"
-            ),
+            Kind::Caddy => {
+                let codes = match self.codes {
+                    Codes::Unasked => "file_server",
+                    Codes::Itself => "encode gzip\n file_server",
+                    Codes::Sidecars => "file_server {\n precompressed gzip\n }",
+                };
+                format!(
+                    "{{\n admin off\n auto_https off\n}}\nhttp://127.0.0.1:{port} {{\n bind 127.0.0.1\n root * {served}\n {codes}\n}}\n"
+                )
+            }
             Kind::StaticWebServer => format!(
                 "[general]\nhost = \"127.0.0.1\"\nport = {port}\nroot = \"{served}\"\nlog-level = \"error\"\ncompression = false\nthreads-multiplier = 1\n"
             ),
@@ -270,6 +290,12 @@ fn nginx(
     };
     // As root its worker would become another user, which may not enter the temporary folder.
     let user = if tools::is_root() { "user root;" } else { "" };
+    // At its default level, which is 1, and for its default type, which is HTML.
+    let codes = match contender.codes {
+        Codes::Unasked => "",
+        Codes::Itself => "gzip on;",
+        Codes::Sidecars => "gzip_static on;",
+    };
     let access_log = if contender.logs {
         format!("{folder}/access.log combined buffer=64k flush=1s")
     } else {
@@ -291,6 +317,7 @@ http {{
     open_file_cache_valid 1s;
     keepalive_requests 1000000000;
     access_log {access_log};
+    {codes}
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::Result;
 use crate::cases::{Case, RANGE_LENGTH, Traffic, many_paths, range_starts};
 use crate::check::Checked;
+use crate::contender::Codes;
 use crate::document_root::{DocumentRoot, LARGE};
 use crate::multiplexed;
 use crate::options::Options;
@@ -83,6 +84,9 @@ pub(crate) fn run(
     if let Some(entity_tag) = &checked.entity_tag {
         wrk.args(["--header", &format!("If-None-Match: {entity_tag}")]);
     }
+    if case.codes() != Codes::Unasked {
+        wrk.args(["--header", "Accept-Encoding: gzip"]);
+    }
     if let Traffic::Close(_) = case.traffic {
         wrk.args(["--header", "Connection: close"]);
     }
@@ -98,6 +102,7 @@ fn path_of(case: &Case) -> &'static str {
         Traffic::File(name)
         | Traffic::NotModified(name)
         | Traffic::Close(name)
+        | Traffic::Coded(name, _)
         | Traffic::Logged(name)
         | Traffic::Multiplexed(name, _)
         | Traffic::Handshakes(name, _)
@@ -130,14 +135,14 @@ fn script_of(case: &Case) -> String {
 }
 
 /// The same line of figures from a load of our own, with all that was waited; its CPU time is for others to count.
-pub(crate) fn say(seconds: f64, errors: usize, mut waits: Vec<Duration>) {
+pub(crate) fn say(bytes: usize, seconds: f64, errors: usize, mut waits: Vec<Duration>) {
     waits.sort_unstable();
     let at = |percent: usize| {
         let wait = waits.get(waits.len() * percent / 100);
         wait.map_or(0.0, |wait| wait.as_secs_f64() * 1e6)
     };
     println!(
-        "figures {} 0 {:.0} {errors} {:.1} {:.1} 0",
+        "figures {} {bytes} {:.0} {errors} {:.1} {:.1} 0",
         waits.len(),
         seconds * 1e6,
         at(50),

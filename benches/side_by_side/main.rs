@@ -13,9 +13,10 @@
 //!    wrk (h2load for HTTP/2 and TLS) loads them in turn from another core (A, B, A, B …).
 //! 4. Memory after start, and the time from exec to the first byte of an answer; ten thousand idle connections and fifteen thousand
 //!    busy ones; a normal client beside a thousand slow ones.
-//! 5. Proxies: `HAProxy` beside both. Requests through each to one upstream, which has the load's core; WebSocket; what a proxy adds to
+//! 5. Content codings: pages that each server codes, or has coded beside them; and what a small file waits while a thousand are coded.
+//! 6. Proxies: `HAProxy` beside both. Requests through each to one upstream, which has the load's core; WebSocket; what a proxy adds to
 //!    the time of an answer at a constant rate. When it is asked for, minutes of mixed requests, and what they leave behind.
-//! 6. Report: a table with medians, ratios and targets, and on request the same as JSON.
+//! 7. Report: a table with medians, ratios and targets, and on request the same as JSON.
 //!
 //! A missed target is reported; a wrong answer or an error under load fails the run.
 
@@ -26,6 +27,7 @@ mod cases;
 mod certificate;
 mod check;
 mod client;
+mod cold;
 mod contender;
 mod crowd;
 mod document_root;
@@ -34,6 +36,7 @@ mod measure;
 mod multiplexed;
 mod options;
 mod process;
+mod prose;
 mod proxy;
 mod report;
 mod serve_dir;
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
     // This same program is the ServeDir peer, and the proxies' upstream and load: it starts itself again with a word.
     let finished = match arguments.split_first() {
         Some((word, rest)) if word == serve_dir::WORD => serve_dir::run(rest).map(|()| true),
+        Some((word, rest)) if word == cold::WORD => cold::run(rest).map(|()| true),
         Some((word, rest)) if proxy::is_part(word) => proxy::run_part(word, rest).map(|()| true),
         _ => run(&arguments),
     };
@@ -93,6 +97,9 @@ fn run(arguments: &[String]) -> Result<bool> {
     }
     if options.measures(Extra::Slow) {
         report.add_slow(&slow::measure(&options, &root)?);
+    }
+    if options.measures(Extra::Cold) {
+        report.add_cold(&cold::measure(&options, &root)?);
     }
     if options.measures(Extra::Latency) {
         report.add_latency(&latency::measure(&options, &root)?);

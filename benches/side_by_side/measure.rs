@@ -29,6 +29,8 @@ pub(crate) struct Part {
     pub(crate) contender: Contender,
     /// The turns, or why the server was not measured.
     pub(crate) turns: std::result::Result<Vec<Turn>, String>,
+    /// How many bytes the coded file had before the first turn, where one is asked for.
+    pub(crate) coded_length: Option<usize>,
 }
 
 /// A server that has answered correctly.
@@ -94,6 +96,10 @@ pub(crate) fn case(case: &Case, options: &Options, root: &DocumentRoot) -> Resul
     let part =
         |(contender, server, turns): (Contender, std::result::Result<Ready, String>, _)| Part {
             contender,
+            coded_length: server
+                .as_ref()
+                .ok()
+                .and_then(|server| server.checked.coded_length),
             turns: server.map(|_| turns),
         };
     Ok(servers.into_iter().map(part).collect())

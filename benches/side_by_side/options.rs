@@ -48,6 +48,7 @@ pub(crate) enum Extra {
     Startup,
     Crowd,
     Slow,
+    Cold,
     Latency,
     Soak,
 }
@@ -68,6 +69,11 @@ const EXTRAS: &[(Extra, &str, &str)] = &[
         Extra::Slow,
         "slow",
         "a normal client's p99 beside 1,000 slow ones, by slowhttptest",
+    ),
+    (
+        Extra::Cold,
+        "coding-cold",
+        "a small file's p99 while a thousand cold pages are coded",
     ),
     (
         Extra::Latency,

@@ -1,5 +1,6 @@
 //! The figures as a table for a person and as JSON for a program.
 
+mod coding;
 mod proxies;
 
 use std::fs;
@@ -27,6 +28,7 @@ pub(crate) struct Report {
     startup: Vec<Value>,
     connections: Vec<Value>,
     proxies: Vec<Value>,
+    coding: Vec<Value>,
     missed: Vec<String>,
     wrong: Vec<String>,
 }
@@ -71,6 +73,7 @@ impl Report {
             startup: Vec::new(),
             connections: Vec::new(),
             proxies: Vec::new(),
+            coding: Vec::new(),
             missed: Vec::new(),
             wrong: Vec::new(),
         }
@@ -112,6 +115,7 @@ impl Report {
         if case.is_proxied() {
             self.add_forwarding(case, parts);
         }
+        self.add_coded_lengths(case, parts);
     }
 
     fn add_part(&mut self, case: &Case, part: &Part, baseline: &Part) {
@@ -276,6 +280,7 @@ impl Report {
             let figures = json!({
                 "machine": self.machine, "rounds": options.rounds, "seconds": options.seconds,
                 "cases": self.cases, "startup": self.startup, "connections": self.connections, "proxies": self.proxies,
+                "coding": self.coding,
                 "missed": self.missed, "wrong": self.wrong,
             });
             fs::write(file, format!("{figures:#}\n"))?;

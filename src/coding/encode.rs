@@ -40,3 +40,27 @@ pub(crate) fn encode(coding: ContentCoding, effort: Effort, bytes: &[u8]) -> io:
         | ContentCoding::DictionaryZstd => Ok(bytes.to_vec()),
     }
 }
+
+/// The bytes in a coding that takes a dictionary, whose SHA-256 is `digest`.
+///
+/// # Errors
+/// When the coder has no memory, and for codings that take no dictionary.
+pub(crate) fn encode_with_dictionary(
+    coding: ContentCoding,
+    effort: Effort,
+    bytes: &[u8],
+    dictionary: &[u8],
+    digest: &[u8; 32],
+) -> io::Result<Vec<u8>> {
+    if coding != ContentCoding::DictionaryZstd {
+        return Err(io::Error::other("no coding with a dictionary"));
+    }
+    let mut coded = vec![0x5e, 0x2a, 0x4d, 0x18, 0x20, 0, 0, 0];
+    coded.extend_from_slice(digest);
+    let level = if effort == Effort::Quick { 6 } else { 19 };
+    let mut coder = zstd::stream::Encoder::with_ref_prefix(coded, level, dictionary)?;
+    let window = (bytes.len() + dictionary.len()).next_power_of_two().ilog2();
+    coder.set_parameter(zstd::zstd_safe::CParameter::WindowLog(window.clamp(10, 23)))?;
+    coder.write_all(bytes)?;
+    coder.finish()
+}

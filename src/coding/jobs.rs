@@ -88,7 +88,7 @@ impl Jobs {
             return false;
         }
         state.waiting.push_back(job);
-        if state.idle == 0 && state.threads < lane.most {
+        if state.waiting.len() > state.idle && state.threads < lane.most {
             state.threads += 1;
             let jobs = self.clone();
             let started = std::thread::Builder::new()

@@ -1,7 +1,8 @@
 //! `Accept-Encoding` (RFC 9110 §12.5.3): which content coding of a representation to send.
 //!
 //! 1. Every member gives a coding its weight, 0 to 1 (§12.4.2); `*` gives it to all codings that are not named.
-//! 2. The coding on offer with the highest weight wins; on equal weights, the one that is usually smallest.
+//! 2. The coding on offer with the highest weight wins; on equal weights, the one that is liked most here: by default, the one that is
+//!    usually smallest.
 //! 3. Where nothing else is acceptable, the answer is identity, even if that was refused too: §12.5.3 leaves the choice
 //!    between that and a 406, and a reader who gets a page is better off than one who gets an error.
 
@@ -28,8 +29,8 @@ pub(crate) enum ContentCoding {
 }
 
 impl ContentCoding {
-    /// All that anybody can decode, the least liked first.
-    pub(crate) const CODED: [Self; 3] = [Self::Gzip, Self::Zstd, Self::Brotli];
+    /// All that anybody can decode, the most liked first: usually the smallest.
+    pub(crate) const LIKED: [Self; 3] = [Self::Brotli, Self::Zstd, Self::Gzip];
 
     /// Its registered name, as `Content-Encoding` says it.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -88,13 +89,6 @@ impl CodingSet {
     pub(crate) const fn insert(&mut self, coding: ContentCoding) {
         self.0 |= 1 << coding as u8;
     }
-
-    /// The members that change the bytes, the least liked first.
-    pub(crate) fn iter(self) -> impl Iterator<Item = ContentCoding> {
-        ContentCoding::CODED
-            .into_iter()
-            .filter(move |&coding| self.contains(coding))
-    }
 }
 
 impl FromIterator<ContentCoding> for CodingSet {
@@ -105,26 +99,54 @@ impl FromIterator<ContentCoding> for CodingSet {
     }
 }
 
-/// The content coding to send.
+/// The content coding to send, of those on offer, the most liked first.
 ///
 /// A request without the field, or with an empty one, gets identity: the first is content with anything, but is most
 /// likely a simple program; the second wants no coding.
-pub(crate) fn negotiate(headers: &HeaderMap, offered: CodingSet) -> ContentCoding {
-    if offered.is_empty() {
-        return ContentCoding::Identity;
-    }
-    let mut weights = Weights::default();
-    for line in headers.get_all(ACCEPT_ENCODING) {
-        members(line.as_bytes()).for_each(|member| weights.read(member));
-    }
-    let mut best = (weights.of(ContentCoding::Identity), ContentCoding::Identity);
-    for coding in offered.iter() {
-        let weight = weights.of(coding);
-        if weight > 0 && weight >= best.0 {
-            best = (weight, coding);
+pub(crate) fn negotiate(headers: &HeaderMap, offered: &[ContentCoding]) -> ContentCoding {
+    Accepted::by(headers)
+        .best(offered.iter().copied().collect(), offered)
+        .map_or(ContentCoding::Identity, |(_, coding)| coding)
+}
+
+/// What a client accepts.
+#[derive(Default)]
+pub(crate) struct Accepted(Weights);
+
+/// How much a client likes a coding, in thousandths; more than none.
+pub(crate) type Weight = u16;
+
+impl Accepted {
+    pub(crate) fn by(headers: &HeaderMap) -> Self {
+        let mut accepted = Self::default();
+        for line in headers.get_all(ACCEPT_ENCODING) {
+            accepted.read(line.as_bytes());
         }
+        accepted
     }
-    best.1
+
+    /// A line of the field; all of them together are one list.
+    pub(crate) fn read(&mut self, line: &[u8]) {
+        members(line).for_each(|member| self.0.read(member));
+    }
+
+    /// The coding on offer that the client likes best, at equal weights the one that comes first in `order`; `None` when it likes it less
+    /// than identity.
+    pub(crate) fn best(
+        &self,
+        offered: CodingSet,
+        order: &[ContentCoding],
+    ) -> Option<(Weight, ContentCoding)> {
+        let least = self.0.of(ContentCoding::Identity).max(1);
+        let mut best: Option<(Weight, ContentCoding)> = None;
+        for &coding in order.iter().filter(|&&coding| offered.contains(coding)) {
+            let weight = self.0.of(coding);
+            if weight >= best.map_or(least, |(best, _)| best + 1) {
+                best = Some((weight, coding));
+            }
+        }
+        best
+    }
 }
 
 /// What the field says, in thousandths; `None` where it says nothing.
@@ -159,8 +181,13 @@ impl Weights {
 
     /// A coding that the field does not speak of is not acceptable. Identity is, but liked less than all that is named, and
     /// with no weight it loses to any.
-    fn of(&self, coding: ContentCoding) -> u16 {
-        self.named[coding as usize].or(self.others).unwrap_or(0)
+    fn of(&self, coding: ContentCoding) -> Weight {
+        let others = match coding {
+            // Nobody means them by `*`: they are of use to those only who name them.
+            ContentCoding::DictionaryBrotli | ContentCoding::DictionaryZstd => None,
+            _ => self.others,
+        };
+        self.named[coding as usize].or(others).unwrap_or(0)
     }
 }
 
@@ -182,7 +209,7 @@ fn coding_named(name: &[u8]) -> Option<ContentCoding> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::headers;
-    use super::ContentCoding::{Brotli, Gzip, Identity, Zstd};
+    use super::ContentCoding::{Brotli, DictionaryBrotli, DictionaryZstd, Gzip, Identity, Zstd};
     use super::*;
 
     fn check(cases: &[(&[&str], &[ContentCoding], ContentCoding)]) {
@@ -191,9 +218,10 @@ mod tests {
                 .iter()
                 .map(|&value| (ACCEPT_ENCODING, value))
                 .collect();
-            let offered = offered.iter().copied().collect();
+            let mut liked = ContentCoding::LIKED.to_vec();
+            liked.retain(|coding| offered.contains(coding));
             assert_eq!(
-                negotiate(&headers(&lines), offered),
+                negotiate(&headers(&lines), &liked),
                 *expected,
                 "{values:?} {offered:?}"
             );
@@ -238,6 +266,30 @@ mod tests {
             (&["identity;q=0.5, gzip;q=0.5"], ALL, Gzip),
             (&["gzip;q=0.001"], ALL, Gzip),
         ]);
+    }
+
+    #[test]
+    fn at_equal_weights_the_most_liked_coding_wins() {
+        let cases: [(&str, &[ContentCoding], ContentCoding, Weight); 9] = [
+            ("br, zstd, gzip", &[Gzip, Brotli, Zstd], Gzip, 1000),
+            ("gzip;q=0.5, br;q=0.5", &[Zstd, Gzip, Brotli], Gzip, 500),
+            ("*", &[Zstd, Brotli], Zstd, 1000),
+            // Liking decides nothing where the client has said more.
+            ("gzip;q=0.5, br;q=0.6", &[Gzip, Brotli], Brotli, 600),
+            ("gzip;q=0, br", &[Gzip, Brotli], Brotli, 1000),
+            ("identity, gzip;q=0.5", &[Gzip], Identity, 0),
+            ("identity;q=0.5, gzip;q=0.5", &[Gzip], Gzip, 500),
+            ("identity;q=0", &[Gzip], Identity, 0),
+            // Nobody is sent what needs a dictionary without having named it.
+            ("*", &[DictionaryBrotli, DictionaryZstd], Identity, 0),
+        ];
+        for (value, order, coding, weight) in cases {
+            let accepted = Accepted::by(&headers(&[(ACCEPT_ENCODING, value)]));
+            let offered = order.iter().copied().collect();
+            let best = accepted.best(offered, order);
+            let expected = (weight > 0).then_some((weight, coding));
+            assert_eq!(best, expected, "{value} {order:?}");
+        }
     }
 
     #[test]
@@ -319,7 +371,8 @@ mod tests {
         set.insert(Brotli);
         set.insert(Gzip);
         assert!(set.contains(Brotli) && set.contains(Gzip) && !set.contains(Zstd));
-        assert_eq!(set.iter().collect::<Vec<_>>(), [Gzip, Brotli]);
+        set.remove(Brotli);
+        assert!(!set.contains(Brotli) && set == CodingSet::from_iter([Gzip]));
     }
 
     #[test]

@@ -39,6 +39,15 @@ impl EntityTag {
         Self { value, weak: true }
     }
 
+    /// For the same content in a coding whose bytes may differ from time to time.
+    pub(crate) fn of_coding(&self, coding: &str) -> Self {
+        let opaque = str::from_utf8(opaque(self.value.as_bytes())).unwrap_or_default();
+        Self {
+            value: quote("W/", &format!("{}-{coding}", opaque.trim_matches('"'))),
+            weak: true,
+        }
+    }
+
     pub(crate) fn is_weak(&self) -> bool {
         self.weak
     }

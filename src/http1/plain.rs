@@ -12,8 +12,8 @@ pub(crate) struct PlainGet<'h> {
     pub(crate) host: &'h str,
     /// Without the query.
     pub(crate) path: &'h str,
-    /// Whether codings are named that the answer may have.
-    pub(crate) names_codings: bool,
+    /// The codings that are named, as they stand there.
+    pub(crate) codings: Option<&'h [u8]>,
     /// What the client holds already; with it, no time counts (RFC 9110 §13.2.2).
     pub(crate) if_none_match: Option<&'h [u8]>,
     /// Whether the client sends nothing after it (RFC 9112 §9.6).
@@ -26,14 +26,14 @@ impl<'h> PlainGet<'h> {
             return None;
         }
         let path = plain_path(request.path?)?;
-        let (mut host, mut names_codings) = (None, false);
+        let (mut host, mut codings) = (None, None);
         let (mut if_none_match, mut names_time) = (None, false);
         let (mut persistence, mut closes) = (false, false);
         for field in &*request.headers {
             match Weight::of(field.name) {
                 Weight::None => {}
                 Weight::Host if host.is_none() => host = Some(plain_host(field.value)?),
-                Weight::Codings => names_codings = true,
+                Weight::Codings if codings.is_none() => codings = Some(field.value),
                 Weight::Held if if_none_match.is_none() => if_none_match = Some(field.value),
                 Weight::Time => names_time = true,
                 Weight::Connection if !persistence => {
@@ -49,7 +49,7 @@ impl<'h> PlainGet<'h> {
         (if_none_match.is_some() || !names_time).then_some(Self {
             host: host?,
             path,
-            names_codings,
+            codings,
             if_none_match,
             closes,
         })
@@ -84,9 +84,11 @@ impl Weight {
             13 => (is("if-none-match"), Self::Held),
             14 => (is("content-length"), Self::Some),
             15 => (is("accept-encoding"), Self::Codings),
+            16 => (is("want-repr-digest"), Self::Some),
             17 if is("if-modified-since") => (true, Self::Time),
             17 => (is("transfer-encoding"), Self::Some),
             19 => (is("if-unmodified-since"), Self::Some),
+            20 => (is("available-dictionary"), Self::Some),
             _ => (false, Self::None),
         };
         match is_known {
@@ -154,7 +156,7 @@ mod tests {
                 Some((
                     plain.host.to_owned(),
                     plain.path.to_owned(),
-                    plain.names_codings,
+                    plain.codings.is_some(),
                 ))
             }),
         );
@@ -223,6 +225,8 @@ mod tests {
             "Expect",
             "Upgrade",
             "Origin",
+            "Available-Dictionary",
+            "Want-Repr-Digest",
             "TE",
             "Trailer",
             "X_Y",
@@ -240,6 +244,10 @@ mod tests {
             None
         );
         assert!(plain(&head("Connection: close")).is_some());
+        assert_eq!(
+            plain(&head("Accept-Encoding: br\r\nAccept-Encoding: gzip")),
+            None
+        );
         assert_eq!(
             plain(&head("If-None-Match: \"a\"\r\nIf-None-Match: \"b\"")),
             None

@@ -326,6 +326,7 @@ impl Site {
             uri,
             headers: &parts.headers,
             path: &path,
+            cache_control: rule,
         };
         let outcome: Outcome = files.answer(&request).await;
         static_files::respond(

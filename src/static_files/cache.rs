@@ -12,10 +12,12 @@ use http::HeaderValue;
 use quick_cache::sync::Cache as Shards;
 use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder, Weighter};
 
+use super::coded::Workshop;
 use super::docroot::{Docroot, Kind, OpenFile};
-use super::representation::{MediaKind, Representation};
+use super::representation::{Digest, MediaKind, Representation};
 use super::settings::Settings;
 use crate::config::{CacheConfig, CompressionConfig};
+use crate::header::accept_encoding::ContentCoding;
 use crate::rejection::Rejection;
 
 /// What a path leads to.
@@ -32,7 +34,7 @@ pub(crate) struct Cache {
     shards: Shards<Key, Arc<Representation>, ByBytes>,
     /// As it was asked for.
     config: CacheConfig,
-    compression: CompressionConfig,
+    pub(super) workshop: Workshop,
     /// The largest file held, in bytes.
     largest: u64,
     /// Each way that files are served in has a number. Files that are served in the same way are held once.
@@ -40,14 +42,24 @@ pub(crate) struct Cache {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Key {
+pub(super) struct Key {
     docroot: u32,
+    variant: Variant,
     path: Box<str>,
+}
+
+/// The file itself, or which coding of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Variant {
+    coding: ContentCoding,
+    /// What the digest of the dictionary begins with, where there is one.
+    dictionary: u64,
 }
 
 /// A [`Key`] that needs no allocation.
 struct KeyRef<'a> {
     docroot: u32,
+    variant: Variant,
     path: &'a str,
 }
 
@@ -64,6 +76,8 @@ impl Cache {
         };
         // A shard must have room for several of the largest files, or they would never be admitted.
         let shards = (memory / (largest.max(1) * 8)).clamp(1, 64);
+        // What is much larger than others would push them out, and what is larger than a shard is never admitted.
+        let largest_held = if largest == 0 { 0 } else { memory / shards / 2 };
         let options = OptionsBuilder::new()
             .estimated_items_capacity(usize::try_from(memory / (16 << 10)).unwrap_or(usize::MAX))
             .weight_capacity(memory)
@@ -79,7 +93,7 @@ impl Cache {
         Self {
             shards,
             config: config.clone(),
-            compression: compression.clone(),
+            workshop: Workshop::new(compression, largest_held),
             largest,
             ways: Mutex::default(),
         }
@@ -87,7 +101,7 @@ impl Cache {
 
     /// Whether a cache that was asked for in this way would be no other.
     pub(crate) fn is_for(&self, config: &CacheConfig, compression: &CompressionConfig) -> bool {
-        self.config == *config && self.compression == *compression
+        self.config == *config && self.workshop.config == *compression
     }
 
     /// The number for files that are served in this way. What is held of a file may depend on any of the settings, so all are compared.
@@ -120,6 +134,7 @@ impl Cache {
     ) -> Found {
         let key = KeyRef {
             docroot: docroot.id(),
+            variant: Variant::FILE,
             path,
         };
         let held = self.shards.get(&key);
@@ -147,6 +162,7 @@ impl Cache {
         let docroot_id = docroot.id();
         let held = self.shards.get(&KeyRef {
             docroot: docroot_id,
+            variant: Variant::FILE,
             path,
         })?;
         held.is_current(docroot, self.config.revalidate)
@@ -157,8 +173,44 @@ impl Cache {
     pub(crate) fn forget(&self, docroot: &Docroot, path: &str) {
         self.shards.remove(&KeyRef {
             docroot: docroot.id(),
+            variant: Variant::FILE,
             path,
         });
+    }
+
+    /// A coding that was made of the file, whatever has become of the file since.
+    pub(super) fn held_variant(
+        &self,
+        docroot: &Docroot,
+        path: &str,
+        coding: ContentCoding,
+        dictionary: Option<&Digest>,
+    ) -> Option<Arc<Representation>> {
+        self.shards.get(&KeyRef {
+            docroot: docroot.id(),
+            variant: Variant::of(coding, dictionary),
+            path,
+        })
+    }
+
+    pub(super) fn hold(&self, key: Key, made: &Arc<Representation>) {
+        self.shards.insert(key, Arc::clone(made));
+    }
+
+    /// Puts something better in the place of what is still held.
+    pub(super) fn replace(
+        &self,
+        key: Key,
+        former: &Arc<Representation>,
+        better: &Arc<Representation>,
+    ) {
+        let is_held = self
+            .shards
+            .peek(&key)
+            .is_some_and(|held| Arc::ptr_eq(&held, former));
+        if is_held {
+            self.hold(key, better);
+        }
     }
 
     async fn load(
@@ -173,6 +225,7 @@ impl Cache {
         let stamp = open.stamp;
         let key = Key {
             docroot: docroot.id(),
+            variant: Variant::FILE,
             path: path.into(),
         };
         let guard = match self.shards.get_value_or_guard_async(&key).await {
@@ -197,7 +250,7 @@ impl Cache {
         media_type: HeaderValue,
     ) -> io::Result<Representation> {
         let kind = MediaKind {
-            is_compressible: self.compression.media_types.contains(&media_type),
+            is_compressible: self.workshop.config.media_types.contains(&media_type),
             media_type,
         };
         if open.stamp.size > self.largest {
@@ -223,10 +276,41 @@ impl Weighter<Key, Arc<Representation>> for ByBytes {
     }
 }
 
+impl Key {
+    pub(super) fn of_coding(
+        docroot: &Docroot,
+        path: &str,
+        coding: ContentCoding,
+        dictionary: Option<&Digest>,
+    ) -> Self {
+        Self {
+            docroot: docroot.id(),
+            variant: Variant::of(coding, dictionary),
+            path: path.into(),
+        }
+    }
+}
+
+impl Variant {
+    const FILE: Self = Self {
+        coding: ContentCoding::Identity,
+        dictionary: 0,
+    };
+
+    fn of(coding: ContentCoding, dictionary: Option<&Digest>) -> Self {
+        let first = dictionary.and_then(|digest| digest.first_chunk());
+        Self {
+            coding,
+            dictionary: first.map_or(0, |first| u64::from_le_bytes(*first)),
+        }
+    }
+}
+
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
         KeyRef {
             docroot: self.docroot,
+            variant: self.variant,
             path: &self.path,
         }
         .hash(state);
@@ -236,13 +320,14 @@ impl Hash for Key {
 impl Hash for KeyRef<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u32(self.docroot);
+        state.write_u64(self.variant.dictionary ^ self.variant.coding as u64);
         state.write(self.path.as_bytes());
     }
 }
 
 impl Equivalent<Key> for KeyRef<'_> {
     fn equivalent(&self, key: &Key) -> bool {
-        self.docroot == key.docroot && *self.path == *key.path
+        self.docroot == key.docroot && self.variant == key.variant && *self.path == *key.path
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Docroot {
 }
 
 /// Which bytes a path led to: when any of this changes, the content may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Stamp {
     device: u64,
     inode: u64,

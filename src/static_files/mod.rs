@@ -11,6 +11,8 @@
 
 pub(crate) mod body;
 pub(crate) mod cache;
+mod coded;
+mod dictionary;
 mod docroot;
 mod listing;
 mod outcome;
@@ -27,6 +29,8 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
 use crate::header::accept;
+use crate::header::accept_encoding::CodingSet;
+use crate::header::digest;
 use crate::header::media_type;
 use crate::header::precondition::{self, Precondition, Validators};
 use crate::header::range::{self, RangeSet};
@@ -40,6 +44,8 @@ use path::RelativePath;
 use representation::Representation;
 
 pub(crate) use outcome::{ALLOW, Outcome, Refusal};
+use response::ReadyAnswer;
+
 pub(crate) use response::{Policy, redirect, respond, respond_with_page};
 pub(crate) use settings::{DEFAULT_LISTING_LIMIT, Settings, SymlinkPolicy};
 
@@ -59,6 +65,9 @@ pub(crate) struct FileRequest<'a> {
     pub(crate) uri: &'a Uri,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) path: &'a RelativePath<'a>,
+    /// What its answer says of keeping it, where the site or the application has a rule. `no-transform` leaves files as they are
+    /// (RFC 9111 §5.2.2.6).
+    pub(crate) cache_control: Option<&'a HeaderValue>,
 }
 
 /// Where a request path led.
@@ -100,15 +109,26 @@ impl Files {
             return None;
         }
         let file = self.cache.held(&self.docroot, path.as_str())?;
-        let negotiable = self.settings.sidecars && file.negotiable;
         // Without a coding to choose there is nothing to look for beside the file; else it must have been looked for just now.
-        let has_no_sidecars = !self.settings.sidecars
-            || (file.negotiable && !request.names_codings)
-            || file.sidecars.read() == Some(0);
-        if !has_no_sidecars {
-            return None;
-        }
-        response::ready(&file, negotiable, cache_control, request.if_none_match)
+        let may_have_sidecars =
+            self.settings.sidecars && (!file.negotiable || request.codings.is_some());
+        let sidecars = if may_have_sidecars {
+            CodingSet::from_bits(file.sidecars.read()?)
+        } else {
+            CodingSet::default()
+        };
+        let coded = match request.codings {
+            Some(codings) => self.select_held(&file, sidecars, codings, cache_control)?,
+            None => None,
+        };
+        let answer = ReadyAnswer {
+            file: &file,
+            coded: coded.as_deref(),
+            negotiable: self.is_negotiable(&file, sidecars),
+            dictionary: self.dictionary_offer(&file, request.path, cache_control),
+            cache_control,
+        };
+        answer.to(request.if_none_match)
     }
 
     /// Steps 1 to 7.
@@ -286,6 +306,31 @@ impl Files {
         }
     }
 
+    /// Step 4.
+    async fn select_any(
+        &self,
+        file: Arc<Representation>,
+        request: &FileRequest<'_>,
+        is_fallback: bool,
+    ) -> Selected {
+        // A page that stands in for any path is the dictionary of none.
+        let offer = (!is_fallback)
+            .then(|| self.dictionary_offer(&file, request.uri.path(), request.cache_control))
+            .flatten();
+        let Some(offer) = offer else {
+            return self.select(file, request).await;
+        };
+        let by_dictionary = self.select_by_dictionary(&file, request.headers, &offer);
+        let selected = match Box::pin(by_dictionary).await {
+            Some(selected) => selected,
+            None => self.select(file, request).await,
+        };
+        Selected {
+            dictionary: Some(offer),
+            ..selected
+        }
+    }
+
     /// Steps 4 to 7.
     async fn answer_file(
         &self,
@@ -293,15 +338,20 @@ impl Files {
         file: Arc<Representation>,
         is_fallback: bool,
     ) -> Option<Outcome> {
-        let mut selected = self.select(file, request.headers).await;
+        let mut selected = self.select_any(file, request, is_fallback).await;
         selected.is_fallback = is_fallback;
-        let entity_tag = selected.representation.entity_tag();
+        selected.is_digest_wanted = digest::wants_sha256(request.headers);
+        let entity_tag = selected.entity_tag();
         let validators = Validators {
             entity_tag: Some(&entity_tag),
             last_modified: selected.original.last_modified().map(|(time, _)| time),
         };
         match precondition::evaluate(request.method, request.headers, validators) {
             Precondition::NotModified => return Some(Outcome::NotModified(selected, entity_tag)),
+            Precondition::Proceed if has_former(request, &selected) => {
+                let former_tag = selected.former_tag().cloned().unwrap_or(entity_tag);
+                return Some(Outcome::NotModified(selected, former_tag));
+            }
             Precondition::Failed => return Some(Rejection::PRECONDITION_FAILED.into()),
             Precondition::Proceed => {}
         }
@@ -319,11 +369,29 @@ impl Files {
                 return Some(refusal.with(header::CONTENT_RANGE, content_range).into());
             }
         };
+        if let (Part::Whole, Some(offer)) = (&part, &selected.dictionary) {
+            self.keep_dictionary(&selected.original, offer);
+        }
         match selected.opened(&self.docroot) {
             Ok(selected) => Some(Outcome::File(selected?, entity_tag, part)),
             Err(error) => Some(Rejection::from_io(&error).into()),
         }
     }
+}
+
+/// Whether the client has the content in the coding that was sent before this one took its place. It may go on with that: an answer of 304
+/// names the one that it has (RFC 9111 §4.3.4).
+fn has_former(request: &FileRequest<'_>, selected: &Selected) -> bool {
+    let Some(former_tag) = selected.former_tag() else {
+        return false;
+    };
+    let validators = Validators {
+        entity_tag: Some(former_tag),
+        last_modified: None,
+    };
+    let result = precondition::evaluate(request.method, request.headers, validators);
+    request.headers.contains_key(header::IF_NONE_MATCH)
+        && matches!(result, Precondition::NotModified)
 }
 
 /// Whether a person is going to a page: browsers say so, other clients are taken by what they accept.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 use super::FileRequest;
+use super::dictionary::DictionaryOffer;
 use super::docroot::{Docroot, OpenFile};
 use super::listing::{self, ListedEntry, Listing};
 use super::representation::{Content, Representation};
@@ -49,11 +50,17 @@ pub(crate) struct Refusal {
 pub(crate) struct Selected {
     /// The file that was asked for: its media type, its time, its name.
     pub(crate) original: Arc<Representation>,
-    /// The one that is sent: the file itself or one of its sidecars.
+    /// The one that is sent: the file itself, one of its sidecars, or a coding that was made of it.
     pub(crate) representation: Arc<Representation>,
     pub(crate) coding: ContentCoding,
+    /// It is coded on its way out: its length is not known, and no part of it can be asked for.
+    pub(crate) is_coded_as_sent: bool,
     /// Another client could get another coding.
     pub(crate) negotiable: bool,
+    /// What it can be a dictionary for; then another client could get it coded against one.
+    pub(crate) dictionary: Option<Arc<DictionaryOffer>>,
+    /// The client would like to know the hash of what is sent.
+    pub(crate) is_digest_wanted: bool,
     /// The file stands in for a path that is none of its own.
     pub(crate) is_fallback: bool,
     /// To stream from, when the representation is not in memory.
@@ -75,10 +82,39 @@ impl Selected {
             original,
             representation,
             coding,
+            is_coded_as_sent: false,
             negotiable,
+            dictionary: None,
+            is_digest_wanted: false,
             is_fallback: false,
             open: None,
         }
+    }
+
+    pub(super) fn coded_as_sent(file: Arc<Representation>, coding: ContentCoding) -> Self {
+        Self {
+            is_coded_as_sent: true,
+            ..Self::coded(Arc::clone(&file), file, coding)
+        }
+    }
+
+    pub(super) fn negotiable(self, negotiable: bool) -> Self {
+        Self { negotiable, ..self }
+    }
+
+    /// Of what is sent. Two codings on the way out are the same in what they say, not necessarily in their bytes: their tag is weak.
+    pub(super) fn entity_tag(&self) -> EntityTag {
+        let tag = self.representation.entity_tag();
+        if self.is_coded_as_sent {
+            tag.of_coding(self.coding.as_str())
+        } else {
+            tag
+        }
+    }
+
+    /// The tag of the coding in whose place this one is: whoever has that has the same content, coded otherwise.
+    pub(super) fn former_tag(&self) -> Option<&EntityTag> {
+        self.representation.made.as_ref()?.former_tag.as_ref()
     }
 
     /// With a descriptor when one is needed; `None` when the file was replaced since.
@@ -94,7 +130,8 @@ impl Selected {
 
     pub(super) fn ranges(&self, headers: &HeaderMap, validators: Validators<'_>) -> RangeSet {
         // Without Range there is nothing that If-Range could be about (RFC 9110 §13.1.5).
-        if headers.contains_key(header::RANGE) && if_range_holds(headers, validators) {
+        let is_whole = self.is_coded_as_sent || !headers.contains_key(header::RANGE);
+        if !is_whole && if_range_holds(headers, validators) {
             range::resolve(headers, self.representation.length())
         } else {
             RangeSet::Whole

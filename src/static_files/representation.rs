@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::os::unix::fs::FileExt as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,6 +12,8 @@ use http::{HeaderMap, HeaderValue};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
+use super::coded::Made;
+use super::dictionary::DictionaryOffer;
 use super::docroot::{Docroot, OpenFile, Stamp};
 use crate::header::entity_tag::EntityTag;
 use crate::header::http_date;
@@ -40,10 +42,17 @@ pub(crate) struct Representation {
     pub(crate) sidecars: SidecarNotes,
     /// Of a sidecar: whether it decodes to the file beside it, as that was with this stamp.
     pub(crate) verified: OnceCell<(Stamp, bool)>,
-    /// The fields of a 200 answer with the whole file as it is.
-    pub(crate) answer: ReadyMade,
-    /// The same of a 304 answer.
-    pub(crate) not_modified: ReadyMade,
+    pub(super) notes: Notes,
+    /// Of a coding that we made.
+    pub(crate) made: Option<Made>,
+    /// Under its own name.
+    pub(crate) own: ReadyAnswers,
+    /// As a coding of another file.
+    pub(crate) as_coding: ReadyAnswers,
+    /// What it can be a dictionary for, at the path that it was first asked for.
+    pub(super) dictionary_offer: OnceLock<Arc<DictionaryOffer>>,
+    /// SHA-256 of the bytes, when they are in memory.
+    pub(crate) digest: Option<Digest>,
     entity_tag: EntityTag,
     /// Until then the tag is sent as a weak one.
     weak_until: Option<SystemTime>,
@@ -64,11 +73,25 @@ pub(crate) struct MediaKind {
 /// Fields that were put together once.
 pub(crate) type ReadyMade = OnceLock<Ready>;
 
+/// Of the answers that are given most.
+#[derive(Debug, Default)]
+pub(crate) struct ReadyAnswers {
+    /// 200 with all of it.
+    pub(crate) whole: ReadyMade,
+    /// 304
+    pub(crate) not_modified: ReadyMade,
+}
+
+/// A SHA-256.
+pub(crate) type Digest = [u8; 32];
+
 /// The fields of an answer, in both forms.
 #[derive(Debug)]
 pub(crate) struct Ready {
     /// Whether they say that the file is negotiable.
     pub(crate) negotiable: bool,
+    /// What they say that it is a dictionary for.
+    pub(super) dictionary: Option<Arc<DictionaryOffer>>,
     pub(crate) cache_control: HeaderValue,
     pub(crate) fields: HeaderMap,
     /// The same as they are sent.
@@ -92,6 +115,10 @@ struct LastModified {
     is_early: bool,
 }
 
+/// What was learnt of a file when it was compressed.
+#[derive(Debug, Default)]
+pub(super) struct Notes(AtomicU8);
+
 /// Which sidecars were found when it was last looked for them, and when that was.
 #[derive(Debug, Default)]
 pub(crate) struct SidecarNotes(AtomicU64);
@@ -111,9 +138,10 @@ impl Representation {
             let is_quiet = open.stamp_now()? == before && bytes.len() as u64 == before.size;
             if is_quiet || tries == TRIES {
                 let stamp = before.with_size(bytes.len() as u64);
-                let entity_tag = EntityTag::strong(&content_tag(&bytes));
+                let digest = Sha256::digest(&bytes).into();
                 let content = Content::Memory(bytes);
-                let mut made = Self::new(path, stamp, content, entity_tag, kind);
+                let mut made = Self::new(path, stamp, content, content_tag(&digest), kind);
+                made.digest = Some(digest);
                 made.is_settled = is_quiet && was_settled;
                 return Ok(made);
             }
@@ -134,6 +162,32 @@ impl Representation {
         made
     }
 
+    /// A coding of a file; slow, so not for a worker.
+    pub(super) fn coded(file: &Self, bytes: Bytes, made: Made) -> Self {
+        let digest = Sha256::digest(&bytes).into();
+        let mut coded = Self::of_coding(file, bytes, content_tag(&digest), made);
+        coded.digest = Some(digest);
+        coded
+    }
+
+    /// The same coding, of a file that has the same content and another stamp.
+    pub(super) fn renewed(&self, file: &Self, bytes: Bytes, made: Made) -> Self {
+        let mut renewed = Self::of_coding(file, bytes, self.entity_tag.clone(), made);
+        renewed.digest = self.digest;
+        renewed
+    }
+
+    fn of_coding(file: &Self, bytes: Bytes, entity_tag: EntityTag, made: Made) -> Self {
+        let kind = MediaKind {
+            media_type: file.media_type.clone(),
+            is_compressible: file.negotiable,
+        };
+        let stamp = file.stamp.with_size(bytes.len() as u64);
+        let mut coded = Self::new(&file.path, stamp, Content::Memory(bytes), entity_tag, kind);
+        coded.made = Some(made);
+        coded
+    }
+
     fn new(
         path: &str,
         stamp: Stamp,
@@ -152,8 +206,12 @@ impl Representation {
             fingerprinted: cache_policy::is_fingerprinted(name),
             sidecars: SidecarNotes::default(),
             verified: OnceCell::new(),
-            answer: OnceLock::new(),
-            not_modified: OnceLock::new(),
+            notes: Notes::default(),
+            made: None,
+            own: ReadyAnswers::default(),
+            as_coding: ReadyAnswers::default(),
+            dictionary_offer: OnceLock::new(),
+            digest: None,
             entity_tag,
             weak_until: None,
             last_modified: stamp.modified().map(LastModified::new),
@@ -286,6 +344,21 @@ impl LastModified {
     }
 }
 
+impl Notes {
+    /// No coding makes it much smaller.
+    pub(super) const DENSE: u8 = 1;
+    /// Its codings are too large to be held.
+    pub(super) const BULKY: u8 = 2;
+
+    pub(super) fn has(&self, note: u8) -> bool {
+        self.0.load(Ordering::Relaxed) & note != 0
+    }
+
+    pub(super) fn add(&self, note: u8) {
+        self.0.fetch_or(note, Ordering::Relaxed);
+    }
+}
+
 impl SidecarNotes {
     /// A sidecar that appears is noticed within this time; one that changes or goes, and a change of the file itself, at once.
     const KEPT_MILLIS: u64 = 1000;
@@ -305,7 +378,7 @@ impl SidecarNotes {
 }
 
 /// Reads `size` bytes, or fewer when the file has become shorter.
-fn read_whole(file: &File, size: u64) -> io::Result<Bytes> {
+pub(super) fn read_whole(file: &File, size: u64) -> io::Result<Bytes> {
     let capacity = usize::try_from(size).map_err(io::Error::other)?;
     let mut bytes = Vec::with_capacity(capacity);
     file.take(size).read_to_end(&mut bytes)?;
@@ -314,13 +387,13 @@ fn read_whole(file: &File, size: u64) -> io::Result<Bytes> {
 }
 
 /// Half of a SHA-256: the same content has the same tag on every server, and nobody can make two contents with one tag.
-fn content_tag(bytes: &[u8]) -> String {
+fn content_tag(digest: &Digest) -> EntityTag {
     let mut tag = String::with_capacity(32);
-    for byte in &Sha256::digest(bytes)[..16] {
+    for byte in &digest[..16] {
         tag.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
         tag.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
     }
-    tag
+    EntityTag::strong(&tag)
 }
 
 /// Milliseconds on a clock that never steps, never 0.

@@ -1,5 +1,7 @@
 //! Step 8: an outcome becomes a response, in one place.
 
+use std::sync::Arc;
+
 use http::header::{
     ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, VARY,
@@ -8,17 +10,21 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use super::body::{Body, Lines, Part as BodyPart};
+use super::dictionary::DictionaryOffer;
 use super::listing;
 use super::outcome::{self, Outcome, Part, Refusal, Selected};
-use super::representation::{Content, Ready, ReadyMade, Representation};
+use super::representation::{Content, Ready, ReadyAnswers, ReadyMade, Representation};
 use crate::header::accept;
 use crate::header::accept_encoding::ContentCoding;
+use crate::header::dictionary;
+use crate::header::digest;
 use crate::header::entity_tag::EntityTag;
 use crate::header::field_lines;
 use crate::header::multipart::{self, Boundary, Multipart};
 use crate::header::range::{self, ByteRange};
 use crate::http1;
 use crate::transform::cache_policy::{IMMUTABLE, NO_CACHE, NO_STORE};
+use crate::transform::compression;
 use crate::transform::error_body;
 
 /// What the settings of a route or site say about a successful answer.
@@ -99,7 +105,8 @@ fn file(
     policy: Policy<'_>,
 ) -> Response<Body> {
     let is_whole = matches!(part, Part::Whole);
-    if is_whole && let Some(ready) = ready_made(&selected.representation.answer, selected) {
+    let ready = ready_answers(selected).map(|ready| &ready.whole);
+    if is_whole && let Some(ready) = ready_made(ready, selected) {
         return from_ready(whole_body(method, selected), ready, selected, policy);
     }
     let mut response = match part {
@@ -111,16 +118,36 @@ fn file(
     if let Some(coding) = selected.coding.as_value() {
         fields.insert(CONTENT_ENCODING, coding);
     }
-    fields.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if !selected.is_coded_as_sent {
+        fields.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    }
     describe(fields, selected, tag, policy);
+    if selected.is_digest_wanted
+        && let Some(digest) = sent_digest(selected)
+    {
+        fields.insert(digest::REPR_DIGEST, digest::repr_digest(digest));
+    }
     if is_whole {
-        keep(&selected.representation.answer, selected, fields);
+        if let Some(offer) = &selected.dictionary {
+            fields.insert(dictionary::USE_AS_DICTIONARY, offer.value.clone());
+        }
+        keep(ready, selected, fields);
     }
     response
 }
 
+/// Of the representation as it is coded, of which a part may be sent (RFC 9530 §3).
+fn sent_digest(selected: &Selected) -> Option<&[u8; 32]> {
+    let is_known = !selected.is_coded_as_sent;
+    (selected.representation.digest.as_ref()).filter(|_| is_known)
+}
+
 fn not_modified(selected: &Selected, tag: &EntityTag, policy: Policy<'_>) -> Response<Body> {
-    let ready = &selected.representation.not_modified;
+    // Who has the coding that was sent before is told of that one.
+    let is_former = selected.former_tag().is_some_and(|former| former == tag);
+    let ready = ready_answers(selected)
+        .filter(|_| !is_former)
+        .map(|ready| &ready.not_modified);
     let mut response = if let Some(ready) = ready_made(ready, selected) {
         from_ready(Body::empty(), ready, selected, policy)
     } else {
@@ -133,14 +160,30 @@ fn not_modified(selected: &Selected, tag: &EntityTag, policy: Policy<'_>) -> Res
     response
 }
 
-/// The file as it is, under its own name.
-fn is_plain(selected: &Selected) -> bool {
-    selected.coding == ContentCoding::Identity && !selected.is_fallback
+/// What was put together before for this file in this coding, or will be.
+fn ready_answers(selected: &Selected) -> Option<&ReadyAnswers> {
+    let is_own = selected.coding == ContentCoding::Identity;
+    let is_usual =
+        !selected.is_fallback && !selected.is_coded_as_sent && !selected.is_digest_wanted;
+    is_usual.then_some(if is_own {
+        &selected.representation.own
+    } else {
+        &selected.representation.as_coding
+    })
 }
 
-fn ready_made<'r>(ready: &'r ReadyMade, selected: &Selected) -> Option<&'r Ready> {
-    let ready = ready.get()?;
-    (is_plain(selected) && ready.negotiable == selected.negotiable).then_some(ready)
+fn ready_made<'r>(ready: Option<&'r ReadyMade>, selected: &Selected) -> Option<&'r Ready> {
+    ready?.get().filter(|ready| {
+        ready.negotiable == selected.negotiable && is_same(&ready.dictionary, &selected.dictionary)
+    })
+}
+
+fn is_same(one: &Option<Arc<DictionaryOffer>>, other: &Option<Arc<DictionaryOffer>>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        _ => false,
+    }
 }
 
 /// Copying fields that were put together before is several times faster than putting them together, and sending them as they were
@@ -171,49 +214,61 @@ fn from_ready(
 
 /// The whole file from memory, or that the client holds it already, with the fields of the last such answer; the same as [`respond`] would
 /// make of it.
-pub(crate) fn ready(
-    file: &Representation,
-    negotiable: bool,
-    rule: Option<&HeaderValue>,
-    if_none_match: Option<&[u8]>,
-) -> Option<http1::Ready> {
-    let Content::Memory(body) = &file.content else {
-        return None;
-    };
-    let (status, ready, body) = match if_none_match {
-        None => (StatusCode::OK, file.answer.get()?, body.clone()),
-        // A list, a weak tag, or another one takes more than a comparison.
-        Some(held) if held == file.entity_tag().as_value() => (
-            StatusCode::NOT_MODIFIED,
-            file.not_modified.get()?,
-            bytes::Bytes::new(),
-        ),
-        Some(_) => return None,
-    };
-    let cache_control = match rule {
-        Some(rule) => rule,
-        None if file.fingerprinted => &IMMUTABLE,
-        None => &NO_CACHE,
-    };
-    (ready.negotiable == negotiable && ready.cache_control == *cache_control).then(|| {
-        http1::Ready {
+pub(super) struct ReadyAnswer<'a> {
+    pub(super) file: &'a Representation,
+    /// The coding that is sent of it, if any.
+    pub(super) coded: Option<&'a Representation>,
+    pub(super) negotiable: bool,
+    pub(super) dictionary: Option<Arc<DictionaryOffer>>,
+    /// Of the route or site.
+    pub(super) cache_control: Option<&'a HeaderValue>,
+}
+
+impl ReadyAnswer<'_> {
+    pub(super) fn to(&self, if_none_match: Option<&[u8]>) -> Option<http1::Ready> {
+        let (sent, ready) = match self.coded {
+            Some(coded) => (coded, &coded.as_coding),
+            None => (self.file, &self.file.own),
+        };
+        let Content::Memory(body) = &sent.content else {
+            return None;
+        };
+        let (status, ready, body) = match if_none_match {
+            None => (StatusCode::OK, ready.whole.get()?, body.clone()),
+            // A list, a weak tag, or another one takes more than a comparison.
+            Some(held) if held == sent.entity_tag().as_value() => (
+                StatusCode::NOT_MODIFIED,
+                ready.not_modified.get()?,
+                bytes::Bytes::new(),
+            ),
+            Some(_) => return None,
+        };
+        let cache_control = match self.cache_control {
+            Some(rule) => rule,
+            None if self.file.fingerprinted => &IMMUTABLE,
+            None => &NO_CACHE,
+        };
+        let is_same =
+            ready.negotiable == self.negotiable && is_same(&ready.dictionary, &self.dictionary);
+        (is_same && ready.cache_control == *cache_control).then(|| http1::Ready {
             status,
             lines: ready.lines.clone(),
             body,
-        }
-    })
+        })
+    }
 }
 
-fn keep(ready: &ReadyMade, selected: &Selected, fields: &HeaderMap) {
-    let Some(cache_control) = fields.get(CACHE_CONTROL) else {
+fn keep(ready: Option<&ReadyMade>, selected: &Selected, fields: &HeaderMap) {
+    let (Some(ready), Some(cache_control)) = (ready, fields.get(CACHE_CONTROL)) else {
         return;
     };
-    if is_plain(selected) && selected.representation.is_steady() {
+    if selected.representation.is_steady() && selected.original.is_steady() {
         let mut lines = Vec::with_capacity(512);
         field_lines(&mut lines, fields);
         // Somebody else may have been faster, with the same fields.
         let _ = ready.set(Ready {
             negotiable: selected.negotiable,
+            dictionary: selected.dictionary.clone(),
             cache_control: cache_control.clone(),
             fields: fields.clone(),
             lines: lines.into(),
@@ -223,8 +278,16 @@ fn keep(ready: &ReadyMade, selected: &Selected, fields: &HeaderMap) {
 
 /// All of the representation, without what describes it.
 fn whole(method: &Method, selected: &Selected) -> Response<Body> {
-    let length = selected.representation.content_length.clone();
     let media_type = selected.original.media_type.clone();
+    if selected.is_coded_as_sent {
+        let mut response = Response::new(match method {
+            &Method::HEAD => Body::empty(),
+            _ => compression::coded(whole_body(method, selected), selected.coding),
+        });
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
+        return response;
+    }
+    let length = selected.representation.content_length.clone();
     with_content(whole_body(method, selected), media_type, length)
 }
 
@@ -281,6 +344,8 @@ fn describe(fields: &mut HeaderMap, selected: &Selected, tag: &EntityTag, policy
     }
     fields.insert(CACHE_CONTROL, cache_control(selected, policy));
     let vary = match (selected.negotiable, selected.is_fallback) {
+        // RFC 9842 §6.2
+        (true, false) if selected.dictionary.is_some() => "Accept-Encoding, Available-Dictionary",
         (true, false) => "Accept-Encoding",
         (true, true) => "Accept-Encoding, Accept, Sec-Fetch-Mode",
         (false, true) => "Accept, Sec-Fetch-Mode",

@@ -1,19 +1,24 @@
-//! Step 4: which coding of a file is sent. A sidecar (`app.js.br` beside `app.js`) is used while it is at least as new as the file, and
-//! only when it decodes to the file.
+//! Step 4: which coding of a file is sent.
+//!
+//! 1. What is on offer: sidecars (`app.js.br` beside `app.js`), and what we make ourselves.
+//! 2. What the client likes best of both; a sidecar when it likes both alike, since somebody took the time for it.
+//! 3. A sidecar is used while it is at least as new as the file, and only when it decodes to the file. Else the next best is looked for.
 
 use std::io;
 use std::sync::Arc;
 
-use http::HeaderMap;
-use http::header::ACCEPT_ENCODING;
+use http::header::{ACCEPT_ENCODING, RANGE};
+use http::{HeaderMap, HeaderValue};
 
-use super::Files;
 use super::cache::Found;
+use super::coded::{Coded, Recipe};
 use super::docroot::{Kind, Stamp};
 use super::outcome::Selected;
 use super::representation::Representation;
+use super::{FileRequest, Files};
 use crate::coding::decode;
-use crate::header::accept_encoding::{CodingSet, ContentCoding, negotiate};
+use crate::header::accept_encoding::{Accepted, CodingSet, ContentCoding};
+use crate::transform::cache_policy;
 
 const SIDECARS: [ContentCoding; 3] = [
     ContentCoding::Brotli,
@@ -21,42 +26,144 @@ const SIDECARS: [ContentCoding; 3] = [
     ContentCoding::Gzip,
 ];
 
+/// Where a coding comes from.
+enum Source {
+    Sidecar,
+    Made,
+}
+
 impl Files {
-    pub(super) async fn select(&self, file: Arc<Representation>, headers: &HeaderMap) -> Selected {
-        if !self.settings.sidecars {
-            return Selected {
-                negotiable: false,
-                ..Selected::identity(file)
-            };
-        }
+    pub(super) async fn select(
+        &self,
+        file: Arc<Representation>,
+        request: &FileRequest<'_>,
+    ) -> Selected {
+        let headers = request.headers;
         if file.negotiable && !headers.contains_key(ACCEPT_ENCODING) {
-            return Selected::identity(file);
+            let negotiable = self.is_negotiable(&file, CodingSet::default());
+            return Selected::identity(file).negotiable(negotiable);
         }
-        let mut offered = self.sidecars_of(&file);
-        let negotiable = file.negotiable || !offered.is_empty();
-        while !offered.is_empty() {
-            let coding = negotiate(headers, offered);
-            if coding == ContentCoding::Identity {
-                break;
-            }
-            if let Some(sidecar) = Box::pin(self.sidecar(&file, coding)).await {
-                let selected = Selected::coded(file, sidecar, coding);
-                return Selected {
-                    negotiable,
-                    ..selected
-                };
-            }
-            offered.remove(coding);
-            file.sidecars.write(offered.bits());
+        let mut sidecars = self.sidecars_of(&file);
+        let negotiable = self.is_negotiable(&file, sidecars);
+        let mut made = self.made_of(&file, request.cache_control);
+        if sidecars.is_empty() && made.is_empty() {
+            return Selected::identity(file).negotiable(negotiable);
         }
-        Selected {
-            negotiable,
-            ..Selected::identity(file)
+        let accepted = Accepted::by(headers);
+        while let Some((source, coding)) = self.choose(&accepted, sidecars, made) {
+            match source {
+                Source::Sidecar => {
+                    if let Some(sidecar) = Box::pin(self.sidecar(&file, coding)).await {
+                        return Selected::coded(file, sidecar, coding).negotiable(negotiable);
+                    }
+                    sidecars.remove(coding);
+                    file.sidecars.write(sidecars.bits());
+                }
+                Source::Made => {
+                    if let Some(selected) = Box::pin(self.make(&file, coding, headers)).await {
+                        return selected.negotiable(negotiable);
+                    }
+                    // What one coding cannot do, or the server not now, another cannot either.
+                    made = CodingSet::default();
+                }
+            }
+        }
+        Selected::identity(file).negotiable(negotiable)
+    }
+
+    /// The same without waiting: `None` when it takes more than a look, else the coding, if any.
+    pub(super) fn select_held(
+        &self,
+        file: &Arc<Representation>,
+        sidecars: CodingSet,
+        codings: &[u8],
+        cache_control: Option<&HeaderValue>,
+    ) -> Option<Option<Arc<Representation>>> {
+        let made = self.made_of(file, cache_control);
+        if sidecars.is_empty() && made.is_empty() {
+            return Some(None);
+        }
+        let mut accepted = Accepted::default();
+        accepted.read(codings);
+        let Some((source, coding)) = self.choose(&accepted, sidecars, made) else {
+            return Some(None);
+        };
+        let held = match source {
+            Source::Sidecar => {
+                let path = [&*file.path, coding.extension()].concat();
+                let sidecar = self.cache.held(&self.docroot, &path)?;
+                let is_good = !sidecar.stamp.is_older_than(&file.stamp)
+                    && sidecar.verified.get() == Some(&(file.stamp, true));
+                is_good.then_some(sidecar)
+            }
+            Source::Made => self
+                .cache
+                .held_coding(&self.docroot, file, &Recipe::plain(coding)),
+        };
+        held.map(Some)
+    }
+
+    /// Whether another client may get another coding.
+    pub(super) fn is_negotiable(&self, file: &Representation, sidecars: CodingSet) -> bool {
+        let may_be_coded = self.settings.sidecars || self.settings.compress;
+        file.negotiable && may_be_coded || !sidecars.is_empty()
+    }
+
+    fn choose(
+        &self,
+        accepted: &Accepted,
+        sidecars: CodingSet,
+        made: CodingSet,
+    ) -> Option<(Source, ContentCoding)> {
+        let order = &self.cache.workshop.order;
+        let sidecar = accepted.best(sidecars, order);
+        let made = accepted.best(made, order);
+        match (sidecar, made) {
+            (Some((weight, coding)), made) if made.is_none_or(|(other, _)| weight >= other) => {
+                Some((Source::Sidecar, coding))
+            }
+            (_, made) => made.map(|(_, coding)| (Source::Made, coding)),
+        }
+    }
+
+    fn made_of(&self, file: &Representation, cache_control: Option<&HeaderValue>) -> CodingSet {
+        if self.may_be_coded(file, cache_control) {
+            self.cache.workshop.offer(file)
+        } else {
+            CodingSet::default()
+        }
+    }
+
+    pub(super) fn may_be_coded(
+        &self,
+        file: &Representation,
+        cache_control: Option<&HeaderValue>,
+    ) -> bool {
+        let may_transform = !cache_control.is_some_and(cache_policy::forbids_transform);
+        self.settings.compress && may_transform && file.negotiable
+    }
+
+    async fn make(
+        &self,
+        file: &Arc<Representation>,
+        coding: ContentCoding,
+        headers: &HeaderMap,
+    ) -> Option<Selected> {
+        let recipe = Recipe::plain(coding);
+        match self.cache.coded(&self.docroot, file, &recipe).await {
+            Coded::Held(coded) => Some(Selected::coded(Arc::clone(file), coded, coding)),
+            // A part of what nobody knows the length of cannot be told.
+            Coded::AsSent if headers.contains_key(RANGE) => None,
+            Coded::AsSent => Some(Selected::coded_as_sent(Arc::clone(file), coding)),
+            Coded::Not => None,
         }
     }
 
     /// Looks for sidecars once a second; whether one is still good is checked whenever it is used.
     fn sidecars_of(&self, file: &Representation) -> CodingSet {
+        if !self.settings.sidecars {
+            return CodingSet::default();
+        }
         if let Some(bits) = file.sidecars.read() {
             return CodingSet::from_bits(bits);
         }

@@ -18,6 +18,7 @@ mod body_limits;
 mod cache_policy;
 mod chunks;
 mod chunks_strict;
+mod coded_again;
 mod concurrency;
 mod connection;
 mod connection_limits;

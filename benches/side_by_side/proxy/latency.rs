@@ -126,7 +126,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         errors += failed;
         waits.extend(some);
     }
-    load::say(begin.elapsed().as_secs_f64(), errors, waits);
+    load::say(0, begin.elapsed().as_secs_f64(), errors, waits);
     Ok(())
 }
 

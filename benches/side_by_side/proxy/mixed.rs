@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         for error in errors.iter().take(SHOWN) {
             eprintln!("proxy-soak: {server}: {error}");
         }
-        load::say(begin.elapsed().as_secs_f64(), errors.len(), waits);
+        load::say(0, begin.elapsed().as_secs_f64(), errors.len(), waits);
         Ok(())
     })
 }

@@ -1,0 +1,135 @@
+//! What is being coded now, and where.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::Origin;
+use crate::coding::dictionaries::Dictionaries;
+use crate::coding::jobs::Jobs;
+use crate::config::CompressionConfig;
+use crate::header::accept_encoding::{CodingSet, ContentCoding};
+use crate::static_files::cache::{Cache, Key};
+use crate::static_files::representation::{Notes, Representation};
+
+/// Bytes of files that wait to be coded, at most; beyond it, files are sent as they are.
+const MOST_PENDING: u64 = 128 << 20;
+
+#[derive(Debug)]
+pub(in crate::static_files) struct Workshop {
+    pub(in crate::static_files) config: CompressionConfig,
+    /// All codings, the most liked first.
+    pub(in crate::static_files) order: Box<[ContentCoding]>,
+    /// Those that are made for any client.
+    made: CodingSet,
+    /// The largest coding that there is room for, in bytes.
+    pub(super) largest_held: u64,
+    pub(super) jobs: Jobs,
+    pub(in crate::static_files) dictionaries: Dictionaries,
+    pending: Mutex<Pending>,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    bytes: u64,
+    tasks: HashMap<Task, watch::Receiver<Place>>,
+}
+
+/// One coding of one content.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Task {
+    pub(super) key: Key,
+    pub(super) of: Origin,
+}
+
+/// Where the result of a job appears: nothing yet, then the coding, or that there is none worth sending.
+pub(super) type Place = Option<Option<Arc<Representation>>>;
+
+pub(super) enum Claimed {
+    /// It is being made already.
+    BySomebody(watch::Receiver<Place>),
+    /// It is the caller's to make.
+    Now(Claim, watch::Sender<Place>),
+}
+
+/// While it is there, nobody else makes the same. The job holds it, so that it ends with a job that panics or is never done.
+pub(super) struct Claim {
+    cache: Arc<Cache>,
+    task: Task,
+    bytes: u64,
+}
+
+impl Workshop {
+    /// For a cache that has room for entries of at most so many bytes.
+    pub(in crate::static_files) fn new(config: &CompressionConfig, largest_held: u64) -> Self {
+        use ContentCoding::{DictionaryBrotli, DictionaryZstd};
+        let mut order = vec![DictionaryBrotli, DictionaryZstd];
+        order.extend(&config.codings);
+        // Sidecars may be in others than those that we make.
+        let others = ContentCoding::LIKED.into_iter();
+        order.extend(others.filter(|of| !config.codings.contains(of)));
+        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let jobs = Jobs::new(config.threads.unwrap_or_else(cores));
+        Self {
+            order: order.into(),
+            made: config.codings.iter().copied().collect(),
+            largest_held,
+            dictionaries: Dictionaries::new(&config.dictionaries, &jobs),
+            jobs,
+            pending: Mutex::default(),
+            config: config.clone(),
+        }
+    }
+
+    /// The codings that a file may be had in.
+    pub(in crate::static_files) fn offer(&self, file: &Representation) -> CodingSet {
+        let is_worth_it = file.negotiable
+            && file.length() >= self.config.smallest
+            && !file.notes.has(Notes::DENSE);
+        if is_worth_it {
+            self.made
+        } else {
+            CodingSet::default()
+        }
+    }
+
+    /// `None`: too much is to be done already.
+    pub(super) fn claim(&self, task: Task, bytes: u64, cache: &Arc<Cache>) -> Option<Claimed> {
+        let mut pending = self.pending();
+        let is_full = pending.bytes > 0 && pending.bytes + bytes > MOST_PENDING;
+        match pending.tasks.entry(task) {
+            Entry::Occupied(entry) => Some(Claimed::BySomebody(entry.get().clone())),
+            Entry::Vacant(_) if is_full => None,
+            Entry::Vacant(entry) => {
+                let (tell, result) = watch::channel(None);
+                let task = entry.key().clone();
+                entry.insert(result);
+                pending.bytes += bytes;
+                let cache = Arc::clone(cache);
+                Some(Claimed::Now(Claim { cache, task, bytes }, tell))
+            }
+        }
+    }
+
+    /// How many codings are being made, and of how many bytes.
+    #[cfg(test)]
+    pub(super) fn under_way(&self) -> (usize, u64) {
+        let pending = self.pending();
+        (pending.tasks.len(), pending.bytes)
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut pending = self.cache.workshop.pending();
+        pending.tasks.remove(&self.task);
+        pending.bytes -= self.bytes;
+    }
+}

@@ -350,7 +350,7 @@ fn until_something_is_there(site: &Path) {
 fn many(folder: &Path) {
     for number in 0..40 {
         let path = folder.join(format!("site/many/{number}.js"));
-        write(&path, script().repeat(3));
+        write(&path, script());
     }
 }
 
@@ -399,7 +399,7 @@ fn after_a_kill_the_server_and_the_next_run_find_everything_well() {
     let held = fs::File::create(site.join(".daemun-compress-of-another-run")).expect("a file");
     held.lock().expect("a lock");
 
-    assert_eq!(get(folder.path(), "/many/1.js"), script().repeat(3));
+    assert_eq!(get(folder.path(), "/many/1.js"), script());
     let (code, _, problems) = compress(folder.path(), &[]);
     assert_eq!((code, &*problems), (Some(0), ""));
     assert_eq!(

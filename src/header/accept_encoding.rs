@@ -29,10 +29,7 @@ pub(crate) enum ContentCoding {
 }
 
 impl ContentCoding {
-    /// All that anybody can decode, the least liked first.
-    pub(crate) const CODED: [Self; 3] = [Self::Gzip, Self::Zstd, Self::Brotli];
-
-    /// The same, the most liked first: usually the smallest.
+    /// All that anybody can decode, the most liked first: usually the smallest.
     pub(crate) const LIKED: [Self; 3] = [Self::Brotli, Self::Zstd, Self::Gzip];
 
     /// Its registered name, as `Content-Encoding` says it.

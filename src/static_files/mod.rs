@@ -340,7 +340,9 @@ impl Files {
     ) -> Option<Outcome> {
         let mut selected = self.select_any(file, request, is_fallback).await;
         selected.is_fallback = is_fallback;
-        selected.is_digest_wanted = digest::wants_sha256(request.headers);
+        if digest::wants_sha256(request.headers) {
+            selected.digest = selected.repr_digest();
+        }
         let entity_tag = selected.entity_tag();
         let validators = Validators {
             entity_tag: Some(&entity_tag),

@@ -16,8 +16,8 @@ use super::outcome::{self, Outcome, Part, Refusal, Selected};
 use super::representation::{Content, Ready, ReadyAnswers, ReadyMade, Representation};
 use crate::header::accept;
 use crate::header::accept_encoding::ContentCoding;
-use crate::header::dictionary;
-use crate::header::digest;
+use crate::header::dictionary::USE_AS_DICTIONARY;
+use crate::header::digest::REPR_DIGEST;
 use crate::header::entity_tag::EntityTag;
 use crate::header::field_lines;
 use crate::header::multipart::{self, Boundary, Multipart};
@@ -122,24 +122,16 @@ fn file(
         fields.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     }
     describe(fields, selected, tag, policy);
-    if selected.is_digest_wanted
-        && let Some(digest) = sent_digest(selected)
-    {
-        fields.insert(digest::REPR_DIGEST, digest::repr_digest(digest));
+    if let Some(digest) = &selected.digest {
+        fields.insert(REPR_DIGEST, digest.clone());
     }
     if is_whole {
         if let Some(offer) = &selected.dictionary {
-            fields.insert(dictionary::USE_AS_DICTIONARY, offer.value.clone());
+            fields.insert(USE_AS_DICTIONARY, offer.value.clone());
         }
         keep(ready, selected, fields);
     }
     response
-}
-
-/// Of the representation as it is coded, of which a part may be sent (RFC 9530 §3).
-fn sent_digest(selected: &Selected) -> Option<&[u8; 32]> {
-    let is_known = !selected.is_coded_as_sent;
-    (selected.representation.digest.as_ref()).filter(|_| is_known)
 }
 
 fn not_modified(selected: &Selected, tag: &EntityTag, policy: Policy<'_>) -> Response<Body> {
@@ -163,8 +155,7 @@ fn not_modified(selected: &Selected, tag: &EntityTag, policy: Policy<'_>) -> Res
 /// What was put together before for this file in this coding, or will be.
 fn ready_answers(selected: &Selected) -> Option<&ReadyAnswers> {
     let is_own = selected.coding == ContentCoding::Identity;
-    let is_usual =
-        !selected.is_fallback && !selected.is_coded_as_sent && !selected.is_digest_wanted;
+    let is_usual = !selected.is_fallback && !selected.is_coded_as_sent && selected.digest.is_none();
     is_usual.then_some(if is_own {
         &selected.representation.own
     } else {
@@ -174,11 +165,12 @@ fn ready_answers(selected: &Selected) -> Option<&ReadyAnswers> {
 
 fn ready_made<'r>(ready: Option<&'r ReadyMade>, selected: &Selected) -> Option<&'r Ready> {
     ready?.get().filter(|ready| {
-        ready.negotiable == selected.negotiable && is_same(&ready.dictionary, &selected.dictionary)
+        ready.negotiable == selected.negotiable
+            && is_same(ready.dictionary.as_ref(), selected.dictionary.as_ref())
     })
 }
 
-fn is_same(one: &Option<Arc<DictionaryOffer>>, other: &Option<Arc<DictionaryOffer>>) -> bool {
+fn is_same(one: Option<&Arc<DictionaryOffer>>, other: Option<&Arc<DictionaryOffer>>) -> bool {
     match (one, other) {
         (None, None) => true,
         (Some(one), Some(other)) => Arc::ptr_eq(one, other),
@@ -248,8 +240,8 @@ impl ReadyAnswer<'_> {
             None if self.file.fingerprinted => &IMMUTABLE,
             None => &NO_CACHE,
         };
-        let is_same =
-            ready.negotiable == self.negotiable && is_same(&ready.dictionary, &self.dictionary);
+        let is_same = ready.negotiable == self.negotiable
+            && is_same(ready.dictionary.as_ref(), self.dictionary.as_ref());
         (is_same && ready.cache_control == *cache_control).then(|| http1::Ready {
             status,
             lines: ready.lines.clone(),

@@ -102,26 +102,43 @@ impl Files {
             return None;
         }
         let accepted = Accepted::by(headers);
-        let (weight, coding) = accepted.best(with_dictionary(), &workshop.order)?;
         let other = accepted.best(others, &workshop.order);
-        if other.is_some_and(|(other, _)| other > weight) {
-            return None;
-        }
+        let liked = |offered| {
+            let (weight, coding) = accepted.best(offered, &workshop.order)?;
+            other
+                .is_none_or(|(other, _)| weight >= other)
+                .then_some(coding)
+        };
+        let mut offered = with_dictionary();
+        // First, since it may take a look at the disk.
+        liked(offered)?;
         let bytes = workshop.dictionaries.recall(offer.family, &digest).await?;
-        let recipe = Recipe {
-            coding,
-            dictionary: Some(Dictionary { digest, bytes }),
-        };
-        let Coded::Held(coded) = self.cache.coded(&self.docroot, file, &recipe).await else {
-            return None;
-        };
-        // The former version may have little in common with this one.
-        let held = other.and_then(|(_, coding)| {
-            self.cache
-                .held_coding(&self.docroot, file, &Recipe::plain(coding))
-        });
-        let is_smaller = held.is_none_or(|held| coded.length() < held.length());
-        is_smaller.then(|| Selected::coded(Arc::clone(file), coded, coding))
+        let dictionary = Some(Dictionary { digest, bytes });
+        while let Some(coding) = liked(offered) {
+            let dictionary = dictionary.clone();
+            let recipe = Recipe { coding, dictionary };
+            match self.cache.coded(&self.docroot, file, &recipe).await {
+                Coded::Held(coded) => {
+                    let is_smaller = self.is_smaller(file, &coded, other.map(|(_, other)| other));
+                    return is_smaller.then(|| Selected::coded(Arc::clone(file), coded, coding));
+                }
+                // One may have bounds that another has not.
+                Coded::AsSent | Coded::Not => offered.remove(coding),
+            }
+        }
+        None
+    }
+
+    /// Whether it is smaller than another coding, as far as that is known. A former version may have little in common with this one.
+    fn is_smaller(
+        &self,
+        file: &Arc<Representation>,
+        coded: &Representation,
+        other: Option<ContentCoding>,
+    ) -> bool {
+        let recipe = other.map(Recipe::plain);
+        let held = recipe.and_then(|recipe| self.cache.held_coding(&self.docroot, file, &recipe));
+        held.is_none_or(|held| coded.length() < held.length())
     }
 
     /// Step 3. Cheap when it is kept already.

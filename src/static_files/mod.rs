@@ -345,7 +345,7 @@ impl Files {
         let mut selected = self.select_any(file, request, is_fallback).await;
         selected.is_fallback = is_fallback;
         if digest::wants_sha256(request.headers) {
-            selected.digest = selected.known_digest();
+            selected.digest = selected.repr_digest();
         }
         let entity_tag = selected.entity_tag();
         let validators = Validators {

@@ -9,9 +9,10 @@ use super::FileRequest;
 use super::dictionary::DictionaryOffer;
 use super::docroot::{Docroot, OpenFile};
 use super::listing::{self, ListedEntry, Listing};
-use super::representation::{Content, Digest, Representation};
+use super::representation::{Content, Representation};
 use crate::header::accept;
 use crate::header::accept_encoding::ContentCoding;
+use crate::header::digest;
 use crate::header::entity_tag::EntityTag;
 use crate::header::precondition::{Validators, if_range_holds};
 use crate::header::range::{self, ByteRange, RangeSet};
@@ -59,8 +60,8 @@ pub(crate) struct Selected {
     pub(crate) negotiable: bool,
     /// What it can be a dictionary for; then another client could get it coded against one.
     pub(crate) dictionary: Option<Arc<DictionaryOffer>>,
-    /// Of what is sent, when the client would like to know it.
-    pub(crate) digest: Option<Digest>,
+    /// `Repr-Digest`, for a client that would like to know it.
+    pub(crate) digest: Option<HeaderValue>,
     /// The file stands in for a path that is none of its own.
     pub(crate) is_fallback: bool,
     /// To stream from, when the representation is not in memory.
@@ -112,15 +113,15 @@ impl Selected {
         }
     }
 
-    /// Of the representation as it is coded, of which a part may be sent (RFC 9530 §3); `None`: it is not known beforehand.
-    pub(super) fn known_digest(&self) -> Option<Digest> {
-        let is_known = !self.is_coded_as_sent;
-        self.representation.digest.filter(|_| is_known)
-    }
-
     /// The tag of the coding in whose place this one is: whoever has that has the same content, coded otherwise.
     pub(super) fn former_tag(&self) -> Option<&EntityTag> {
         self.representation.made.as_ref()?.former_tag.as_ref()
+    }
+
+    /// The hash of what is sent, which is a part of it or the whole (RFC 9530 §3).
+    pub(super) fn repr_digest(&self) -> Option<HeaderValue> {
+        let digest = self.representation.digest.as_ref()?;
+        (!self.is_coded_as_sent).then(|| digest::repr_digest(digest))
     }
 
     /// With a descriptor when one is needed; `None` when the file was replaced since.

@@ -16,8 +16,8 @@ use super::outcome::{self, Outcome, Part, Refusal, Selected};
 use super::representation::{Content, Ready, ReadyAnswers, ReadyMade, Representation};
 use crate::header::accept;
 use crate::header::accept_encoding::ContentCoding;
-use crate::header::dictionary;
-use crate::header::digest;
+use crate::header::dictionary::USE_AS_DICTIONARY;
+use crate::header::digest::REPR_DIGEST;
 use crate::header::entity_tag::EntityTag;
 use crate::header::field_lines;
 use crate::header::multipart::{self, Boundary, Multipart};
@@ -123,11 +123,11 @@ fn file(
     }
     describe(fields, selected, tag, policy);
     if let Some(digest) = &selected.digest {
-        fields.insert(digest::REPR_DIGEST, digest::repr_digest(digest));
+        fields.insert(REPR_DIGEST, digest.clone());
     }
     if is_whole {
         if let Some(offer) = &selected.dictionary {
-            fields.insert(dictionary::USE_AS_DICTIONARY, offer.value.clone());
+            fields.insert(USE_AS_DICTIONARY, offer.value.clone());
         }
         keep(ready, selected, fields);
     }

@@ -17,6 +17,7 @@ const SOURCE: &str = concat!(
     include_str!("../src/config/file/site.rs"),
     include_str!("../src/config/file/route.rs"),
     include_str!("../src/config/file/upstream.rs"),
+    include_str!("../src/config/file/compression.rs"),
     include_str!("../src/config/file/limits.rs"),
 );
 
@@ -77,7 +78,7 @@ fn every_key_says_its_default_or_that_it_is_required() {
 #[test]
 fn the_defaults_are_what_the_comments_say() {
     /// The tables that are looked at, and what must be written in each so that its other keys may be.
-    const NEEDED: [(&str, &str); 7] = [
+    const NEEDED: [(&str, &str); 8] = [
         ("[[site]]", "docroot = 'public'"),
         (
             "[[site.route]]",
@@ -89,6 +90,7 @@ fn the_defaults_are_what_the_comments_say() {
             "address = 'https://127.0.0.1'\nmax_connections = 9",
         ),
         ("[cache]", ""),
+        ("[compression]", ""),
         ("[limits]", ""),
         ("[tls]", ""),
     ];

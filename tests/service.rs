@@ -509,9 +509,9 @@ fn reads_beyond(policy: &str) -> Option<bool> {
     let folder = site();
     let port = free_port();
     let config = format!(
-        "sandbox = \"{policy}\"\n[cache]\nmemory = 0\n[log]\nfile = \"../logs/access.log\"\naccess = \"json\"\n[[listen]]\naddress = \"{port}\"\n[[listen]]\naddress = \"unix:../sockets/daemun\"\n[[site]]\ndocroot = \"../public\"\n[[site.route]]\npath = \"/more/\"\ndocroot = \"../more\"\nstrip_prefix = true\n"
+        "sandbox = \"{policy}\"\n[cache]\nmemory = 0\n[compression]\ndictionary_folder = \"../kept\"\n[log]\nfile = \"../logs/access.log\"\naccess = \"json\"\n[[listen]]\naddress = \"{port}\"\n[[listen]]\naddress = \"unix:../sockets/daemun\"\n[[site]]\ndocroot = \"../public\"\n[[site.route]]\npath = \"/more/\"\ndocroot = \"../more\"\nstrip_prefix = true\n"
     );
-    for name in ["logs", "sockets", "more", "conf"] {
+    for name in ["logs", "sockets", "more", "conf", "kept"] {
         fs::create_dir(folder.path().join(name)).expect("a folder");
     }
     let more = folder.path().join("more");

@@ -25,8 +25,13 @@ pub(crate) struct Answer {
 
 impl Client {
     pub(crate) fn connect(host: SocketAddr) -> Result<Self> {
+        Self::patient(host, PATIENCE)
+    }
+
+    /// The server may be silent for so long.
+    pub(crate) fn patient(host: SocketAddr, patience: Duration) -> Result<Self> {
         let stream = TcpStream::connect(host)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(patience))?;
         stream.set_nodelay(true)?;
         Ok(Self {
             stream: BufReader::new(stream),

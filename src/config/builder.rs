@@ -193,6 +193,14 @@ impl ConfigBuilder {
         self
     }
 
+    /// Whether files without such a file beside them are compressed for clients that accept it, once. Default: true.
+    #[must_use]
+    pub fn compress(mut self, on: bool) -> Self {
+        self.site.compress = Some(Spanned::new(NOWHERE, on));
+        self.note("--no-compress", format!("compress = {on}"));
+        self
+    }
+
     /// An origin whose scripts may read the responses, or `*` for any; may be called again. Default: none.
     #[must_use]
     pub fn cors(mut self, origin: impl Into<String>) -> Self {

@@ -3,6 +3,7 @@
 //! Nothing is judged here but the shape. `docs/configuration.md` is made from the doc comments of these files, in the order below: the
 //! first words of a struct's comment are its table's header, a field's comment tells what the key does, in which unit, and its default.
 
+mod compression;
 mod limits;
 mod listen;
 mod route;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub(crate) use self::{
+    compression::Compression,
     limits::{Cache, Limits, Log},
     listen::{Certificate, Listen, Tls},
     route::Route,
@@ -61,6 +63,7 @@ pub(crate) struct File {
     pub(crate) site: Vec<Spanned<Site>>,
     pub(crate) upstream: Upstreams,
     pub(crate) cache: Cache,
+    pub(crate) compression: Compression,
     pub(crate) limits: Limits,
     pub(crate) log: Log,
 }

@@ -34,7 +34,7 @@ enum Kind {
 }
 
 /// In the order in which a misplaced key's home is looked for.
-const TABLES: [Table; 11] = [
+const TABLES: [Table; 12] = [
     Table {
         path: "site",
         kind: Kind::Repeated,
@@ -76,6 +76,11 @@ const TABLES: [Table; 11] = [
         keys: keys_of::<file::Cache>,
     },
     Table {
+        path: "compression",
+        kind: Kind::Once,
+        keys: keys_of::<file::Compression>,
+    },
+    Table {
         path: "limits",
         kind: Kind::Once,
         keys: keys_of::<file::Limits>,
@@ -93,7 +98,7 @@ const TABLES: [Table; 11] = [
 ];
 
 /// What people who know other servers write, and the key it is called here.
-const OTHER_NAMES: [(&str, &str); 45] = [
+const OTHER_NAMES: [(&str, &str); 51] = [
     ("root", "docroot"),
     ("dir", "docroot"),
     ("directory", "docroot"),
@@ -139,6 +144,12 @@ const OTHER_NAMES: [(&str, &str); 45] = [
     ("health_uri", "health_path"),
     ("route_id", "id"),
     ("resolver", "resolvers"),
+    ("gzip", "compress"),
+    ("encode", "compress"),
+    ("gzip_static", "sidecars"),
+    ("precompressed", "sidecars"),
+    ("gzip_min_length", "smallest"),
+    ("minimum_length", "smallest"),
 ];
 
 /// Every key of `root` that its table does not know, and every table written in the wrong brackets.
@@ -266,21 +277,20 @@ fn meant(word: &str, table: &Table) -> Option<String> {
             format!("`{word}` belongs {place}")
         })
     };
-    if let Some(help) = elsewhere(word) {
-        return Some(help);
-    }
     let other_name = OTHER_NAMES
         .iter()
         .find(|(name, _)| *name == word)
         .map(|(_, key)| *key);
+    // The key of another table may be the other name of one that belongs here.
+    if let Some(key) = other_name.filter(|key| (table.keys)().contains(key)) {
+        return Some(format!("it is called `{key}` here"));
+    }
+    if let Some(help) = elsewhere(word) {
+        return Some(help);
+    }
     if let Some(key) = other_name {
-        let here = (table.keys)().contains(&key);
         let place = place(home_of(key)?);
-        return Some(if here {
-            format!("it is called `{key}` here")
-        } else {
-            format!("it is called `{key}` here, and belongs {place}")
-        });
+        return Some(format!("it is called `{key}` here, and belongs {place}"));
     }
     if let Some(key) = nearest(word, (table.keys)().iter().copied()) {
         return Some(format!("did you mean `{key}`?"));

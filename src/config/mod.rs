@@ -70,7 +70,7 @@ pub struct Config {
     /// At least one.
     pub(crate) sites: Vec<SiteConfig>,
     pub(crate) cache: CacheConfig,
-    pub(crate) compression: CompressionConfig,
+    pub(crate) compression: Arc<CompressionConfig>,
     pub(crate) limits: Limits,
     pub(crate) log: LogConfig,
     pub(crate) trusted_proxies: TrustedProxies,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::CompressionConfig;
 pub(crate) use crate::proxy::target::Dialect;
 use crate::static_files::Settings;
 
@@ -105,7 +106,7 @@ impl ProxyConfig {
             hide_headers: Vec::new(),
             intercept: Vec::new(),
             accel: None,
-            compress: false,
+            compress: None,
         }
     }
 }
@@ -336,8 +337,8 @@ pub(crate) struct ProxyConfig {
     pub(crate) intercept: Vec<StatusCode>,
     /// Where the application may have files sent from, by `X-Accel-Redirect` or `X-Sendfile`.
     pub(crate) accel: Option<Accel>,
-    /// Whether compressible answers are compressed.
-    pub(crate) compress: bool,
+    /// How compressible answers are compressed. None: they are not.
+    pub(crate) compress: Option<Arc<CompressionConfig>>,
 }
 
 /// Which `Host` a server is told.

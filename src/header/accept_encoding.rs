@@ -1,7 +1,8 @@
 //! `Accept-Encoding` (RFC 9110 §12.5.3): which content coding of a representation to send.
 //!
 //! 1. Every member gives a coding its weight, 0 to 1 (§12.4.2); `*` gives it to all codings that are not named.
-//! 2. The coding on offer with the highest weight wins; on equal weights, the one that is usually smallest.
+//! 2. The coding on offer with the highest weight wins; on equal weights, the one that is liked most here: by default, the one that is
+//!    usually smallest.
 //! 3. Where nothing else is acceptable, the answer is identity, even if that was refused too: §12.5.3 leaves the choice
 //!    between that and a 406, and a reader who gets a page is better off than one who gets an error.
 
@@ -28,10 +29,7 @@ pub(crate) enum ContentCoding {
 }
 
 impl ContentCoding {
-    /// All that anybody can decode, the least liked first.
-    pub(crate) const CODED: [Self; 3] = [Self::Gzip, Self::Zstd, Self::Brotli];
-
-    /// The same, the most liked first: usually the smallest.
+    /// All that anybody can decode, the most liked first: usually the smallest.
     pub(crate) const LIKED: [Self; 3] = [Self::Brotli, Self::Zstd, Self::Gzip];
 
     /// Its registered name, as `Content-Encoding` says it.
@@ -91,13 +89,6 @@ impl CodingSet {
     pub(crate) const fn insert(&mut self, coding: ContentCoding) {
         self.0 |= 1 << coding as u8;
     }
-
-    /// The members that change the bytes, the least liked first.
-    pub(crate) fn iter(self) -> impl Iterator<Item = ContentCoding> {
-        ContentCoding::CODED
-            .into_iter()
-            .filter(move |&coding| self.contains(coding))
-    }
 }
 
 impl FromIterator<ContentCoding> for CodingSet {
@@ -108,16 +99,13 @@ impl FromIterator<ContentCoding> for CodingSet {
     }
 }
 
-/// The content coding to send.
+/// The content coding to send, of those on offer, the most liked first.
 ///
 /// A request without the field, or with an empty one, gets identity: the first is content with anything, but is most
 /// likely a simple program; the second wants no coding.
-pub(crate) fn negotiate(headers: &HeaderMap, offered: CodingSet) -> ContentCoding {
-    if offered.is_empty() {
-        return ContentCoding::Identity;
-    }
+pub(crate) fn negotiate(headers: &HeaderMap, offered: &[ContentCoding]) -> ContentCoding {
     Accepted::by(headers)
-        .best(offered, &ContentCoding::LIKED)
+        .best(offered.iter().copied().collect(), offered)
         .map_or(ContentCoding::Identity, |(_, coding)| coding)
 }
 
@@ -221,7 +209,7 @@ fn coding_named(name: &[u8]) -> Option<ContentCoding> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::headers;
-    use super::ContentCoding::{Brotli, Gzip, Identity, Zstd};
+    use super::ContentCoding::{Brotli, DictionaryBrotli, DictionaryZstd, Gzip, Identity, Zstd};
     use super::*;
 
     fn check(cases: &[(&[&str], &[ContentCoding], ContentCoding)]) {
@@ -230,9 +218,10 @@ mod tests {
                 .iter()
                 .map(|&value| (ACCEPT_ENCODING, value))
                 .collect();
-            let offered = offered.iter().copied().collect();
+            let mut liked = ContentCoding::LIKED.to_vec();
+            liked.retain(|coding| offered.contains(coding));
             assert_eq!(
-                negotiate(&headers(&lines), offered),
+                negotiate(&headers(&lines), &liked),
                 *expected,
                 "{values:?} {offered:?}"
             );
@@ -277,6 +266,30 @@ mod tests {
             (&["identity;q=0.5, gzip;q=0.5"], ALL, Gzip),
             (&["gzip;q=0.001"], ALL, Gzip),
         ]);
+    }
+
+    #[test]
+    fn at_equal_weights_the_most_liked_coding_wins() {
+        let cases: [(&str, &[ContentCoding], ContentCoding, Weight); 9] = [
+            ("br, zstd, gzip", &[Gzip, Brotli, Zstd], Gzip, 1000),
+            ("gzip;q=0.5, br;q=0.5", &[Zstd, Gzip, Brotli], Gzip, 500),
+            ("*", &[Zstd, Brotli], Zstd, 1000),
+            // Liking decides nothing where the client has said more.
+            ("gzip;q=0.5, br;q=0.6", &[Gzip, Brotli], Brotli, 600),
+            ("gzip;q=0, br", &[Gzip, Brotli], Brotli, 1000),
+            ("identity, gzip;q=0.5", &[Gzip], Identity, 0),
+            ("identity;q=0.5, gzip;q=0.5", &[Gzip], Gzip, 500),
+            ("identity;q=0", &[Gzip], Identity, 0),
+            // Nobody is sent what needs a dictionary without having named it.
+            ("*", &[DictionaryBrotli, DictionaryZstd], Identity, 0),
+        ];
+        for (value, order, coding, weight) in cases {
+            let accepted = Accepted::by(&headers(&[(ACCEPT_ENCODING, value)]));
+            let offered = order.iter().copied().collect();
+            let best = accepted.best(offered, order);
+            let expected = (weight > 0).then_some((weight, coding));
+            assert_eq!(best, expected, "{value} {order:?}");
+        }
     }
 
     #[test]
@@ -358,7 +371,8 @@ mod tests {
         set.insert(Brotli);
         set.insert(Gzip);
         assert!(set.contains(Brotli) && set.contains(Gzip) && !set.contains(Zstd));
-        assert_eq!(set.iter().collect::<Vec<_>>(), [Gzip, Brotli]);
+        set.remove(Brotli);
+        assert!(!set.contains(Brotli) && set == CodingSet::from_iter([Gzip]));
     }
 
     #[test]

@@ -120,13 +120,38 @@ pub(crate) struct MediaTypes(Box<[Pattern]>);
 
 /// In lower case, without parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Pattern {
+pub(crate) enum Pattern {
     /// `application/json`
     Exact(Cow<'static, str>),
     /// `text/*`: what it begins with, slash included.
     Begins(Cow<'static, str>),
     /// `*+json`: what it ends with, plus sign included.
     Ends(Cow<'static, str>),
+}
+
+impl Pattern {
+    /// Reads `text/*`, `*+json` or `application/json`, in any case; `None` for everything else, parameters included.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let text = text.to_ascii_lowercase();
+        if let Some(suffix) = text.strip_prefix("*+") {
+            return is_token(suffix).then(|| Self::Ends(text[1..].to_owned().into()));
+        }
+        let (kind, subtype) = text.split_once('/')?;
+        if !is_token(kind) || kind.contains('*') {
+            return None;
+        }
+        if subtype == "*" {
+            return Some(Self::Begins(format!("{kind}/").into()));
+        }
+        (is_token(subtype) && !subtype.contains('*')).then(|| Self::Exact(text.clone().into()))
+    }
+}
+
+/// RFC 9110 §5.6.2.
+pub(crate) fn is_token(text: &str) -> bool {
+    let is_token_byte =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
 impl Default for MediaTypes {
@@ -138,6 +163,21 @@ impl Default for MediaTypes {
             Pattern::Ends("+xml".into()),
         ];
         Self(kinds.into_iter().chain(exact).collect())
+    }
+}
+
+impl FromIterator<Pattern> for MediaTypes {
+    fn from_iter<I: IntoIterator<Item = Pattern>>(patterns: I) -> Self {
+        Self(patterns.into_iter().collect())
+    }
+}
+
+impl IntoIterator for MediaTypes {
+    type Item = Pattern;
+    type IntoIter = std::vec::IntoIter<Pattern>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_vec().into_iter()
     }
 }
 
@@ -256,6 +296,48 @@ mod tests {
                 expected,
                 "{media_type:?}"
             );
+        }
+    }
+    #[test]
+    fn patterns_are_a_kind_a_suffix_or_one_type() {
+        let types =
+            ["Text/*", "*+JSON", "application/Wasm"].map(|text| Pattern::parse(text).expect(text));
+        let types = MediaTypes::from_iter(types);
+        let cases = [
+            ("text/html; charset=utf-8", true),
+            ("TEXT/x-made-up", true),
+            ("text", false),
+            ("textual/html", false),
+            ("application/ld+json", true),
+            ("application/json", false),
+            ("application/wasm", true),
+            ("application/wasmx", false),
+            ("application/xml", false),
+            // Whatever is configured.
+            ("text/event-stream", false),
+        ];
+        for (media_type, expected) in cases {
+            let value = HeaderValue::from_static(media_type);
+            assert_eq!(types.contains(&value), expected, "{media_type}");
+        }
+        for text in [
+            "",
+            "*",
+            "*/*",
+            "text",
+            "text/",
+            "/html",
+            "text/h*",
+            "te*t/html",
+            "*/html",
+            "*+",
+            "*json",
+            "text/html; charset=utf-8",
+            "text/html ",
+            "a/b/c",
+            "caf\u{e9}/x",
+        ] {
+            assert_eq!(Pattern::parse(text), None, "{text:?}");
         }
     }
 }

@@ -6,6 +6,8 @@
 
 pub(crate) mod accept;
 pub(crate) mod accept_encoding;
+pub(crate) mod dictionary;
+pub(crate) mod digest;
 pub(crate) mod digits;
 pub(crate) mod entity_tag;
 pub(crate) mod forwarded;
@@ -19,6 +21,7 @@ pub(crate) mod precondition;
 mod quality;
 pub(crate) mod range;
 
+use data_encoding::BASE64;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The value of a field that may appear once: `None` when it is absent, and when it is repeated, for then no line is more
@@ -27,6 +30,18 @@ fn only_line<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a Header
     let mut lines = headers.get_all(name).iter();
     let line = lines.next()?;
     lines.next().is_none().then_some(line)
+}
+
+/// A SHA-256 as a byte sequence of a structured field (RFC 9651 §3.3.5): base64 between colons. A parser may forgive missing padding and
+/// stray bits; what is unusual about a hash is none.
+fn sha256(item: &[u8]) -> Option<[u8; 32]> {
+    let digits = item.strip_prefix(b":")?.strip_suffix(b":")?;
+    // The decoder wants room for the padding too.
+    let mut bytes = [0; 33];
+    if digits.len() != 44 || BASE64.decode_mut(digits, &mut bytes).ok()? != 32 {
+        return None;
+    }
+    bytes[..32].try_into().ok()
 }
 
 /// Writes fields as they are sent (RFC 9112 §5): a line each.
@@ -80,6 +95,32 @@ mod tests {
                 .map(|member| str::from_utf8(member).unwrap())
                 .collect();
             assert_eq!(found, *expected, "{list:?}");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_44_digits_of_base64_between_colons() {
+        // SHA-256 of nothing.
+        let of_nothing = ":47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+        assert_eq!(
+            sha256(of_nothing.as_bytes()).unwrap()[..4],
+            [0xe3, 0xb0, 0xc4, 0x42]
+        );
+        for not in [
+            "",
+            ":",
+            "::",
+            ":=:",
+            "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+            ":47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU:",
+            ":47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV=:",
+            ":47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU=:",
+            ":47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuA==:",
+            ":47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFUA:",
+            ":47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSu U=:",
+            ":47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFUA4w==:",
+        ] {
+            assert_eq!(sha256(not.as_bytes()), None, "{not}");
         }
     }
 

@@ -84,9 +84,11 @@ impl Weight {
             13 => (is("if-none-match"), Self::Held),
             14 => (is("content-length"), Self::Some),
             15 => (is("accept-encoding"), Self::Codings),
+            16 => (is("want-repr-digest"), Self::Some),
             17 if is("if-modified-since") => (true, Self::Time),
             17 => (is("transfer-encoding"), Self::Some),
             19 => (is("if-unmodified-since"), Self::Some),
+            20 => (is("available-dictionary"), Self::Some),
             _ => (false, Self::None),
         };
         match is_known {
@@ -223,6 +225,8 @@ mod tests {
             "Expect",
             "Upgrade",
             "Origin",
+            "Available-Dictionary",
+            "Want-Repr-Digest",
             "TE",
             "Trailer",
             "X_Y",

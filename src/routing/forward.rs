@@ -104,16 +104,18 @@ impl Forward {
             outer: &self.outer,
             inner: &self.inner,
             caller: via.caller,
-            as_lines: via.as_lines && !self.config.compress,
+            as_lines: via.as_lines && self.config.compress.is_none(),
         };
         let Some(proxy) = &self.proxy else {
             return Err(Rejection::UPSTREAM_UNUSABLE.into());
         };
         match proxy.answer(&asking, body).await {
-            proxy::Outcome::Answered(response) if self.config.compress => Ok(
-                compression::compress(&parts.method, &parts.headers, *response),
-            ),
-            proxy::Outcome::Answered(response) => Ok(*response),
+            proxy::Outcome::Answered(response) => Ok(match &self.config.compress {
+                Some(rules) => {
+                    compression::compress(rules, (&parts.method, &parts.headers), *response)
+                }
+                None => *response,
+            }),
             proxy::Outcome::Refused(refusal) => Err(refusal),
             proxy::Outcome::Intercepted(status, field) => Err(Refusal {
                 rejection: Rejection::new(status, "upstream-status"),

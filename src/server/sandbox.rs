@@ -42,13 +42,15 @@ static IS_UP: AtomicBool = AtomicBool::new(false);
 
 /// What the process may reach in the file system, held by the kernel (Landlock).
 ///
-/// Files that are open already, and connections, are not concerned. Nothing can be executed, nothing removed or made but logs and
-/// sockets.
+/// Files that are open already, and connections, are not concerned. Nothing can be executed, nothing removed or made but logs,
+/// sockets and dictionaries.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     policy: SandboxPolicy,
     readable: Vec<PathBuf>,
     writable: Vec<PathBuf>,
+    /// Read, written, and tidied up.
+    kept: Vec<PathBuf>,
     sockets: Vec<PathBuf>,
 }
 
@@ -66,7 +68,7 @@ pub enum SandboxOutcome {
 
 impl Sandbox {
     /// What this configuration needs: docroots and the folders of certificates to be read, the folder of the access log to be written,
-    /// those of unix sockets for sockets.
+    /// those of unix sockets for sockets, that of dictionaries for all of it.
     pub fn new(config: &Config) -> Self {
         let folder = |path: &Path| path.parent().map(Path::to_owned);
         let mut readable: Vec<PathBuf> = config.folders().iter().map(Into::into).collect();
@@ -101,6 +103,7 @@ impl Sandbox {
                 .iter()
                 .filter_map(|file| folder(file))
                 .collect(),
+            kept: (config.compression.dictionaries.folder.iter().cloned()).collect(),
             sockets: sockets.collect(),
         }
     }
@@ -147,7 +150,8 @@ impl Sandbox {
         if !IS_UP.load(Ordering::Relaxed) {
             return Ok(());
         }
-        for docroot in config.folders() {
+        let dictionaries = config.compression.dictionaries.folder.as_deref();
+        for docroot in config.folders().into_iter().chain(dictionaries) {
             File::open(docroot).map_err(|source| ServeError::Sandbox {
                 step: format!(
                     "the folder {} is outside of the one that was set up at the start, which cannot be widened: restart the server",

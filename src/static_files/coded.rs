@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::cache::{Cache, Key};
 use super::docroot::{Docroot, Stamp};
 use super::representation::{Content, Digest, Notes, Representation, read_whole};
-use crate::coding::encode::{Effort, encode};
+use crate::coding::encode::{Effort, encode, encode_with_dictionary};
 use crate::coding::jobs::Urgency;
 use crate::header::accept_encoding::ContentCoding;
 use crate::header::entity_tag::EntityTag;
@@ -86,7 +86,9 @@ impl Recipe {
     fn make(&self, effort: Effort, bytes: &[u8]) -> io::Result<Vec<u8>> {
         match &self.dictionary {
             None => encode(self.coding, effort, bytes),
-            Some(_) => Err(io::Error::other("not yet")),
+            Some(Dictionary { bytes: old, digest }) => {
+                encode_with_dictionary(self.coding, effort, bytes, old, digest)
+            }
         }
     }
 

@@ -12,6 +12,7 @@
 pub(crate) mod body;
 pub(crate) mod cache;
 mod coded;
+mod dictionary;
 mod docroot;
 mod listing;
 mod outcome;
@@ -29,6 +30,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
 use crate::header::accept;
 use crate::header::accept_encoding::CodingSet;
+use crate::header::digest;
 use crate::header::media_type;
 use crate::header::precondition::{self, Precondition, Validators};
 use crate::header::range::{self, RangeSet};
@@ -119,11 +121,11 @@ impl Files {
             Some(codings) => self.select_held(&file, sidecars, codings, cache_control)?,
             None => None,
         };
-        let negotiable = self.is_negotiable(&file, sidecars);
         let answer = ReadyAnswer {
             file: &file,
             coded: coded.as_deref(),
-            negotiable,
+            negotiable: self.is_negotiable(&file, sidecars),
+            dictionary: self.dictionary_offer(&file, request.path, cache_control),
             cache_control,
         };
         answer.to(request.if_none_match)
@@ -304,6 +306,31 @@ impl Files {
         }
     }
 
+    /// Step 4.
+    async fn select_any(
+        &self,
+        file: Arc<Representation>,
+        request: &FileRequest<'_>,
+        is_fallback: bool,
+    ) -> Selected {
+        // A page that stands in for any path is the dictionary of none.
+        let offer = (!is_fallback)
+            .then(|| self.dictionary_offer(&file, request.uri.path(), request.cache_control))
+            .flatten();
+        let Some(offer) = offer else {
+            return self.select(file, request).await;
+        };
+        let by_dictionary = self.select_by_dictionary(&file, request.headers, &offer);
+        let selected = match Box::pin(by_dictionary).await {
+            Some(selected) => selected,
+            None => self.select(file, request).await,
+        };
+        Selected {
+            dictionary: Some(offer),
+            ..selected
+        }
+    }
+
     /// Steps 4 to 7.
     async fn answer_file(
         &self,
@@ -311,8 +338,9 @@ impl Files {
         file: Arc<Representation>,
         is_fallback: bool,
     ) -> Option<Outcome> {
-        let mut selected = self.select(file, request).await;
+        let mut selected = self.select_any(file, request, is_fallback).await;
         selected.is_fallback = is_fallback;
+        selected.is_digest_wanted = digest::wants_sha256(request.headers);
         let entity_tag = selected.entity_tag();
         let validators = Validators {
             entity_tag: Some(&entity_tag),
@@ -341,6 +369,9 @@ impl Files {
                 return Some(refusal.with(header::CONTENT_RANGE, content_range).into());
             }
         };
+        if let (Part::Whole, Some(offer)) = (&part, &selected.dictionary) {
+            self.keep_dictionary(&selected.original, offer);
+        }
         match selected.opened(&self.docroot) {
             Ok(selected) => Some(Outcome::File(selected?, entity_tag, part)),
             Err(error) => Some(Rejection::from_io(&error).into()),

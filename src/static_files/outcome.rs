@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 use super::FileRequest;
+use super::dictionary::DictionaryOffer;
 use super::docroot::{Docroot, OpenFile};
 use super::listing::{self, ListedEntry, Listing};
 use super::representation::{Content, Representation};
@@ -56,6 +57,10 @@ pub(crate) struct Selected {
     pub(crate) is_coded_as_sent: bool,
     /// Another client could get another coding.
     pub(crate) negotiable: bool,
+    /// What it can be a dictionary for; then another client could get it coded against one.
+    pub(crate) dictionary: Option<Arc<DictionaryOffer>>,
+    /// The client would like to know the hash of what is sent.
+    pub(crate) is_digest_wanted: bool,
     /// The file stands in for a path that is none of its own.
     pub(crate) is_fallback: bool,
     /// To stream from, when the representation is not in memory.
@@ -79,6 +84,8 @@ impl Selected {
             coding,
             is_coded_as_sent: false,
             negotiable,
+            dictionary: None,
+            is_digest_wanted: false,
             is_fallback: false,
             open: None,
         }

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
 use super::coded::Made;
+use super::dictionary::DictionaryOffer;
 use super::docroot::{Docroot, OpenFile, Stamp};
 use crate::header::entity_tag::EntityTag;
 use crate::header::http_date;
@@ -48,6 +49,8 @@ pub(crate) struct Representation {
     pub(crate) own: ReadyAnswers,
     /// As a coding of another file.
     pub(crate) as_coding: ReadyAnswers,
+    /// What it can be a dictionary for, at the path that it was first asked for.
+    pub(super) dictionary_offer: OnceLock<Arc<DictionaryOffer>>,
     /// SHA-256 of the bytes, when they are in memory.
     pub(crate) digest: Option<Digest>,
     entity_tag: EntityTag,
@@ -87,6 +90,8 @@ pub(crate) type Digest = [u8; 32];
 pub(crate) struct Ready {
     /// Whether they say that the file is negotiable.
     pub(crate) negotiable: bool,
+    /// What they say that it is a dictionary for.
+    pub(super) dictionary: Option<Arc<DictionaryOffer>>,
     pub(crate) cache_control: HeaderValue,
     pub(crate) fields: HeaderMap,
     /// The same as they are sent.
@@ -205,6 +210,7 @@ impl Representation {
             made: None,
             own: ReadyAnswers::default(),
             as_coding: ReadyAnswers::default(),
+            dictionary_offer: OnceLock::new(),
             digest: None,
             entity_tag,
             weak_until: None,

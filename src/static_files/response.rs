@@ -1,5 +1,7 @@
 //! Step 8: an outcome becomes a response, in one place.
 
+use std::sync::Arc;
+
 use http::header::{
     ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, VARY,
@@ -8,11 +10,14 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use super::body::{Body, Lines, Part as BodyPart};
+use super::dictionary::DictionaryOffer;
 use super::listing;
 use super::outcome::{self, Outcome, Part, Refusal, Selected};
 use super::representation::{Content, Ready, ReadyAnswers, ReadyMade, Representation};
 use crate::header::accept;
 use crate::header::accept_encoding::ContentCoding;
+use crate::header::dictionary;
+use crate::header::digest;
 use crate::header::entity_tag::EntityTag;
 use crate::header::field_lines;
 use crate::header::multipart::{self, Boundary, Multipart};
@@ -117,10 +122,24 @@ fn file(
         fields.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     }
     describe(fields, selected, tag, policy);
+    if selected.is_digest_wanted
+        && let Some(digest) = sent_digest(selected)
+    {
+        fields.insert(digest::REPR_DIGEST, digest::repr_digest(digest));
+    }
     if is_whole {
+        if let Some(offer) = &selected.dictionary {
+            fields.insert(dictionary::USE_AS_DICTIONARY, offer.value.clone());
+        }
         keep(ready, selected, fields);
     }
     response
+}
+
+/// Of the representation as it is coded, of which a part may be sent (RFC 9530 §3).
+fn sent_digest(selected: &Selected) -> Option<&[u8; 32]> {
+    let is_known = !selected.is_coded_as_sent;
+    (selected.representation.digest.as_ref()).filter(|_| is_known)
 }
 
 fn not_modified(selected: &Selected, tag: &EntityTag, policy: Policy<'_>) -> Response<Body> {
@@ -144,7 +163,8 @@ fn not_modified(selected: &Selected, tag: &EntityTag, policy: Policy<'_>) -> Res
 /// What was put together before for this file in this coding, or will be.
 fn ready_answers(selected: &Selected) -> Option<&ReadyAnswers> {
     let is_own = selected.coding == ContentCoding::Identity;
-    let is_usual = !selected.is_fallback && !selected.is_coded_as_sent;
+    let is_usual =
+        !selected.is_fallback && !selected.is_coded_as_sent && !selected.is_digest_wanted;
     is_usual.then_some(if is_own {
         &selected.representation.own
     } else {
@@ -153,9 +173,17 @@ fn ready_answers(selected: &Selected) -> Option<&ReadyAnswers> {
 }
 
 fn ready_made<'r>(ready: Option<&'r ReadyMade>, selected: &Selected) -> Option<&'r Ready> {
-    ready?
-        .get()
-        .filter(|ready| ready.negotiable == selected.negotiable)
+    ready?.get().filter(|ready| {
+        ready.negotiable == selected.negotiable && is_same(&ready.dictionary, &selected.dictionary)
+    })
+}
+
+fn is_same(one: &Option<Arc<DictionaryOffer>>, other: &Option<Arc<DictionaryOffer>>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        _ => false,
+    }
 }
 
 /// Copying fields that were put together before is several times faster than putting them together, and sending them as they were
@@ -191,6 +219,7 @@ pub(super) struct ReadyAnswer<'a> {
     /// The coding that is sent of it, if any.
     pub(super) coded: Option<&'a Representation>,
     pub(super) negotiable: bool,
+    pub(super) dictionary: Option<Arc<DictionaryOffer>>,
     /// Of the route or site.
     pub(super) cache_control: Option<&'a HeaderValue>,
 }
@@ -219,12 +248,12 @@ impl ReadyAnswer<'_> {
             None if self.file.fingerprinted => &IMMUTABLE,
             None => &NO_CACHE,
         };
-        (ready.negotiable == self.negotiable && ready.cache_control == *cache_control).then(|| {
-            http1::Ready {
-                status,
-                lines: ready.lines.clone(),
-                body,
-            }
+        let is_same =
+            ready.negotiable == self.negotiable && is_same(&ready.dictionary, &self.dictionary);
+        (is_same && ready.cache_control == *cache_control).then(|| http1::Ready {
+            status,
+            lines: ready.lines.clone(),
+            body,
         })
     }
 }
@@ -239,6 +268,7 @@ fn keep(ready: Option<&ReadyMade>, selected: &Selected, fields: &HeaderMap) {
         // Somebody else may have been faster, with the same fields.
         let _ = ready.set(Ready {
             negotiable: selected.negotiable,
+            dictionary: selected.dictionary.clone(),
             cache_control: cache_control.clone(),
             fields: fields.clone(),
             lines: lines.into(),
@@ -314,6 +344,8 @@ fn describe(fields: &mut HeaderMap, selected: &Selected, tag: &EntityTag, policy
     }
     fields.insert(CACHE_CONTROL, cache_control(selected, policy));
     let vary = match (selected.negotiable, selected.is_fallback) {
+        // RFC 9842 §6.2
+        (true, false) if selected.dictionary.is_some() => "Accept-Encoding, Available-Dictionary",
         (true, false) => "Accept-Encoding",
         (true, true) => "Accept-Encoding, Accept, Sec-Fetch-Mode",
         (false, true) => "Accept, Sec-Fetch-Mode",

@@ -127,12 +127,20 @@ impl Files {
     }
 
     fn made_of(&self, file: &Representation, cache_control: Option<&HeaderValue>) -> CodingSet {
-        let may_transform = !cache_control.is_some_and(cache_policy::forbids_transform);
-        if self.settings.compress && may_transform {
+        if self.may_be_coded(file, cache_control) {
             self.cache.workshop.offer(file)
         } else {
             CodingSet::default()
         }
+    }
+
+    pub(super) fn may_be_coded(
+        &self,
+        file: &Representation,
+        cache_control: Option<&HeaderValue>,
+    ) -> bool {
+        let may_transform = !cache_control.is_some_and(cache_policy::forbids_transform);
+        self.settings.compress && may_transform && file.negotiable
     }
 
     async fn make(

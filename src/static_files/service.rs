@@ -100,6 +100,12 @@ impl StaticFiles {
         self.with(|settings| settings.sidecars = sidecars)
     }
 
+    /// Whether files without a sidecar are compressed for clients that accept it, once, off the worker. Default: yes.
+    #[must_use]
+    pub fn compress(self, compress: bool) -> Self {
+        self.with(|settings| settings.compress = compress)
+    }
+
     /// The media type of an extension (without its dot), over the built-in table.
     #[must_use]
     pub fn media_type(self, extension: &str, media_type: HeaderValue) -> Self {

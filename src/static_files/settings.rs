@@ -13,6 +13,8 @@ pub(crate) const DEFAULT_LISTING_LIMIT: usize = 10_000;
 /// The static-file settings of a site, or of a route with a docroot of its own.
 ///
 /// A value of this type is valid: `docroot` is absolute, file names are relative and stay beneath it, header values are sendable.
+// One switch a field: that is what settings are.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// The folder whose files are served: an absolute path.

@@ -5,7 +5,7 @@
 //!
 //! A wrong guess costs a visitor a stale file for a year, a missed one costs a 304. So [`is_fingerprinted`] prefers to miss.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use http::HeaderValue;
 
@@ -40,29 +40,31 @@ const MEDIA: &[&str] = &[
 /// source map has the name of its script. Pages, documents, data and archives are met by their names, and never count.
 /// Kinds of hash: see [`is_hexadecimal`], [`is_base32`], [`is_base64`].
 pub(crate) fn is_fingerprinted(file_name: &str) -> bool {
+    fingerprint(file_name).is_some()
+}
+
+/// Where in the name of a file the hash of its content stands, if it carries one; see [`is_fingerprinted`].
+pub(crate) fn fingerprint(file_name: &str) -> Option<Range<usize>> {
     let name = file_name.strip_suffix(".map").unwrap_or(file_name);
-    let Some((stem, extension)) = name.rsplit_once('.') else {
-        return false;
-    };
+    let (stem, extension) = name.rsplit_once('.')?;
     let is_code = CODE.contains(&extension);
     if !is_code && !MEDIA.contains(&extension) {
-        return false;
+        return None;
     }
     let unmarked = stem
         .strip_suffix(".min")
         .or_else(|| stem.strip_suffix(".chunk"));
     let stem = unmarked.unwrap_or(stem);
-    let Some(separator) = stem.rfind(['.', '-', '_']).filter(|&place| place > 0) else {
-        return false;
-    };
+    let separator = stem.rfind(['.', '-', '_']).filter(|&place| place > 0)?;
     let hash = &stem.as_bytes()[separator + 1..];
     if !hash.iter().all(u8::is_ascii_alphanumeric) || is_identifier(stem, hash) {
-        return false;
+        return None;
     }
     let runs = Runs::of(hash);
-    is_hexadecimal(hash, &runs)
+    let is_hash = is_hexadecimal(hash, &runs)
         || is_base32(hash, &runs)
-        || (is_code || hash.len() == 8) && is_base64(hash, &runs)
+        || (is_code || hash.len() == 8) && is_base64(hash, &runs);
+    is_hash.then_some(separator + 1..stem.len())
 }
 
 /// Whether it is a UUID (RFC 9562 §4), with hyphens or without, or an identifier of `MongoDB`. Such a name stays the same when the
@@ -272,6 +274,22 @@ mod tests {
         for name in names {
             assert!(!is_fingerprinted(name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_fingerprint_is_the_hash_and_nothing_around_it() {
+        for (name, hash) in [
+            ("app.3f9a1c7b.js", "3f9a1c7b"),
+            ("main.8f3a1b2c.chunk.css", "8f3a1b2c"),
+            ("app.3f9a1c7b.min.js.map", "3f9a1c7b"),
+            ("index-legacy-DVoHNO1Y.js", "DVoHNO1Y"),
+            ("3f9a1c7b.3f9a1c7b.js", "3f9a1c7b"),
+            ("inter_3f9a1c7b.woff2", "3f9a1c7b"),
+        ] {
+            assert_eq!(fingerprint(name).map(|at| &name[at]), Some(hash), "{name}");
+        }
+        assert_eq!(fingerprint("3f9a1c7b.3f9a1c7b.js"), Some(9..17));
+        assert_eq!(fingerprint("app.js"), None);
     }
 
     /// How many of a thousand random hashes of this alphabet and length are seen for what they are.

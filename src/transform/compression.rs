@@ -20,12 +20,9 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::{Body as _, Frame};
 
-use crate::header::accept_encoding::{CodingSet, ContentCoding, negotiate};
-use crate::header::media_type::MediaTypes;
+use crate::config::CompressionConfig;
+use crate::header::accept_encoding::{ContentCoding, negotiate};
 use crate::static_files::body::Body;
-
-/// Less than this does not get smaller by a packet.
-const LEAST: u64 = 256;
 
 /// Coded bytes that are handed on at the latest, though more is there to be coded.
 const PIECE: usize = 64 << 10;
@@ -45,11 +42,11 @@ const OF_THE_BYTES: [HeaderName; 4] = [
 
 /// Steps 1 to 4.
 pub(crate) fn compress(
-    method: &Method,
-    asked: &HeaderMap,
+    rules: &CompressionConfig,
+    (method, asked): (&Method, &HeaderMap),
     response: Response<Body>,
 ) -> Response<Body> {
-    if !is_eligible(&response) {
+    if !is_eligible(rules, &response) {
         return response;
     }
     let (mut parts, body) = response.into_parts();
@@ -58,7 +55,7 @@ pub(crate) fn compress(
     if !varies(fields) {
         fields.append(VARY, HeaderValue::from_static("accept-encoding"));
     }
-    let coding = negotiate(asked, CodingSet::from_iter(ContentCoding::CODED));
+    let coding = negotiate(asked, &rules.codings);
     let Some(name) = coding.as_value() else {
         return Response::from_parts(parts, body);
     };
@@ -86,7 +83,7 @@ pub(crate) fn coded(body: Body, coding: ContentCoding) -> Body {
 }
 
 /// Step 1.
-fn is_eligible(response: &Response<Body>) -> bool {
+fn is_eligible(rules: &CompressionConfig, response: &Response<Body>) -> bool {
     let fields = response.headers();
     let has_content = match response.status() {
         StatusCode::NO_CONTENT
@@ -99,16 +96,12 @@ fn is_eligible(response: &Response<Body>) -> bool {
     let length = length.and_then(|length| length.parse().ok());
     let length = length.or(response.body().size_hint().exact());
     has_content
-        && length.is_none_or(|length| length >= LEAST)
+        && !rules.codings.is_empty()
+        && length.is_none_or(|length| length >= rules.smallest)
         && !fields.contains_key(CONTENT_ENCODING)
         && !fields.contains_key(CONTENT_RANGE)
         && !lists(fields, &CACHE_CONTROL, b"no-transform")
-        && fields.get(CONTENT_TYPE).is_some_and(|of| {
-            let is_stream = of.as_bytes().get(..17);
-            let is_stream =
-                is_stream.is_some_and(|of| of.eq_ignore_ascii_case(b"text/event-stream"));
-            !is_stream && MediaTypes::default().contains(of)
-        })
+        && (fields.get(CONTENT_TYPE)).is_some_and(|of| rules.media_types.contains(of))
 }
 
 fn varies(fields: &HeaderMap) -> bool {
@@ -317,6 +310,10 @@ mod tests {
         response.body(body).unwrap()
     }
 
+    fn rules() -> CompressionConfig {
+        CompressionConfig::default()
+    }
+
     fn asked(accepted: &str) -> HeaderMap {
         let mut fields = HeaderMap::new();
         fields.insert("accept-encoding", accepted.parse().unwrap());
@@ -348,7 +345,7 @@ mod tests {
                 ("repr-digest", "sha-256=:AA==:"),
             ];
             let response = answer(&fields, Body::memory(whole.clone()));
-            let response = compress(&Method::GET, &asked(coding), response);
+            let response = compress(&rules(), (&Method::GET, &asked(coding)), response);
             let fields = response.headers().clone();
             assert_eq!(fields["content-encoding"], coding);
             assert_eq!(fields["vary"], "accept-encoding");
@@ -380,13 +377,13 @@ mod tests {
         ];
         for (fields, body) in cases {
             let response = answer(fields, Body::memory(body.to_owned()));
-            let response = compress(&Method::GET, &asked("gzip"), response);
+            let response = compress(&rules(), (&Method::GET, &asked("gzip")), response);
             assert!(!response.headers().contains_key("vary"), "{fields:?}");
             assert_eq!(response.body().size_hint().exact(), Some(body.len() as u64));
         }
         // Nobody asked for a coding, but somebody else may.
         let response = answer(&[html], Body::memory(long));
-        let response = compress(&Method::GET, &HeaderMap::new(), response);
+        let response = compress(&rules(), (&Method::GET, &HeaderMap::new()), response);
         assert_eq!(response.headers()["vary"], "accept-encoding");
         assert!(!response.headers().contains_key("content-encoding"));
     }
@@ -397,7 +394,7 @@ mod tests {
             let (send, receive) = tokio::sync::mpsc::unbounded_channel::<Bytes>();
             let frames = received(receive);
             let response = answer(&[("content-type", "text/html")], Body::stream(frames));
-            let mut body = compress(&Method::GET, &asked(coding), response).into_body();
+            let mut body = compress(&rules(), (&Method::GET, &asked(coding)), response).into_body();
             send.send(Bytes::from_static(b"first ")).unwrap();
             let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
             send.send(Bytes::from_static(b"second")).unwrap();

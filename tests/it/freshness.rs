@@ -213,7 +213,7 @@ fn a_sidecar_changed() {
 
 #[test]
 fn a_sidecar_removed_and_made_again() {
-    let server = TestServer::standard();
+    let server = TestServer::with_site("compress = false");
     let accept = &["Accept-Encoding: br"];
     server.get("/a.js", accept).expect(200).expect_body(A_JS_BR);
     server.docroot.remove("a.js.br");
@@ -232,7 +232,7 @@ fn a_sidecar_removed_and_made_again() {
 
 #[test]
 fn a_sidecar_that_was_missing_is_found_before_long() {
-    let server = TestServer::standard();
+    let server = TestServer::with_site("compress = false");
     let accept = &["Accept-Encoding: gzip"];
     server.docroot.remove("a.js.gz");
     server
@@ -249,7 +249,7 @@ fn a_sidecar_that_was_missing_is_found_before_long() {
 
 #[test]
 fn an_original_newer_than_its_sidecars_is_sent_itself() {
-    let server = TestServer::standard();
+    let server = TestServer::with_site("compress = false");
     let accept = &["Accept-Encoding: gzip, br, zstd"];
     server.get("/a.js", accept).expect(200).expect_body(A_JS_BR);
     server.docroot.write("a.js", OTHER_JS);

@@ -51,6 +51,10 @@ pub(crate) struct ServeArgs {
         value_parser = PossibleValuesParser::new(["within-root", "deny", "follow"]).try_map(|word| word.parse::<SymlinkPolicy>()))]
     symlinks: Option<SymlinkPolicy>,
 
+    /// Send files as they are: do not compress those without a .br, .zst or .gz file beside them
+    #[arg(long, help_heading = CONTENT)]
+    no_compress: bool,
+
     /// Let scripts of ORIGIN read the responses [default: any origin]; may be repeated
     #[arg(long, value_name = "ORIGIN", help_heading = CONTENT, num_args = 0..=1, require_equals = true, default_missing_value = "*")]
     pub(super) cors: Vec<String>,
@@ -200,6 +204,9 @@ impl ServeArgs {
         }
         if let Some(policy) = self.symlinks {
             builder = builder.symlinks(policy);
+        }
+        if self.no_compress {
+            builder = builder.compress(false);
         }
         for origin in &self.cors {
             builder = builder.cors(origin);

@@ -63,9 +63,13 @@ pub(crate) struct Route {
     /// What the paths in `X-Accel-Redirect` begin with; it is taken off, and the rest is looked for in `accel_root`.
     /// Default: `"/"`.
     pub(crate) accel_prefix: Option<Text>,
-    /// Whether answers of the application that can be compressed are.
-    /// Default: `false`.
+    /// Whether content is compressed, see `[compression]`: the files at these paths, and the answers of the application. Beware of secrets
+    /// in its answers (BREACH), see there.
+    /// Default: for files, what the site says; for answers of an application, `false`.
     pub(crate) compress: Option<Switch>,
+    /// Which of the files at these paths serve as dictionaries; as in the site.
+    /// Default: the site's.
+    pub(crate) dictionary: Option<Text>,
     /// Where to send the client instead: a path (`"/new/{rest}"`) or a URL (`"https://example.com{path}"`). `{path}` is the path asked
     /// for, `{rest}` what follows the prefix, `{host}` the host asked for, without its port. The query is kept, unless the target has one.
     /// Default: none.
@@ -107,6 +111,7 @@ impl Route {
             accel_root: None,
             accel_prefix: None,
             compress: None,
+            dictionary: None,
             redirect: None,
             respond: None,
             status: None,

@@ -49,6 +49,14 @@ pub(crate) struct Site {
     /// Whether `app.js.br`, `app.js.zst` and `app.js.gz`, when not older than `app.js`, are sent in its place to clients that accept them.
     /// Default: `true`.
     pub(crate) sidecars: Option<bool>,
+    /// Whether files without such a file beside them are compressed by the server, see `[compression]`.
+    /// Default: `true`.
+    pub(crate) compress: Option<Switch>,
+    /// Which files serve as dictionaries (RFC 9842): a client that has one is sent a later version as what has changed in it.
+    /// `"fingerprinted"`, those with a fingerprint in their name (`app.3f9a1c7b.js`), each for the same name with another one; `"off"`, none;
+    /// or a pattern such as `"/data/*.json"`, in which `*` stands for any characters: all files at such paths, each for all of them.
+    /// Default: `"fingerprinted"`.
+    pub(crate) dictionary: Option<Text>,
     /// `Cache-Control` for every file of the site; the answer of `spa` to paths without a file is always `no-cache`.
     /// Default: by outcome. Files with a fingerprint in their name (`app.3f9a1c7b.js`) are `public, max-age=31536000, immutable`, all
     /// else is `no-cache`.

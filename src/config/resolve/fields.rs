@@ -14,6 +14,7 @@ use crate::config::{
     error::{Problem, quoted},
     file::{Entries, Text},
 };
+use crate::header::media_type::is_token;
 
 /// Fields whose truth the server alone knows: the framing of the message, the connection, the validators of what is sent, what it was
 /// chosen by.
@@ -125,7 +126,6 @@ impl Judge<'_> {
     pub(super) fn media_type(&mut self, written: &Text) -> Option<HeaderValue> {
         let text = written.get_ref();
         let essence = text.split(';').next().unwrap_or(text).trim_end();
-        let is_token = |part: &str| !part.is_empty() && part.bytes().all(is_token_byte);
         if !essence
             .split_once('/')
             .is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
@@ -212,11 +212,6 @@ impl Judge<'_> {
         self.located(written, judged)?;
         self.field_value(written)
     }
-}
-
-/// RFC 9110 §5.6.2.
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// RFC 3986 §3.1.

@@ -3,6 +3,7 @@
 //! Every value is judged, and every problem collected, before one of them ends the work: a person mends a file in one go.
 
 mod balance;
+mod compression;
 mod fields;
 mod health;
 mod limits;
@@ -22,6 +23,7 @@ use std::{
     num::NonZeroUsize,
     ops::{Range, RangeInclusive},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -57,12 +59,15 @@ pub(super) fn resolve(
         problems: Vec::new(),
         tls_port: None,
         upstreams: Upstreams::default(),
+        compression: Arc::default(),
     };
     let trusted_proxies = judge.trusted_proxies(&file);
     let tls = judge.tls(&file);
     let listen = judge.listen(&file.listen, &trusted_proxies.networks, tls.as_ref());
     let workers = file.workers.and_then(|written| judge.workers(&written));
     let cache = judge.cache(&file.cache);
+    let compression = Arc::new(judge.compression(&file.compression));
+    judge.compression = Arc::clone(&compression);
     let limits = judge.limits(&file.limits);
     let log = judge.log(&file.log, unset_log);
     judge.tls_port = (file.listen.iter().find(|listen| speaks_tls(listen)))
@@ -72,20 +77,22 @@ pub(super) fn resolve(
     let sandbox = judge.sandbox(file.sandbox.as_ref(), &file.site);
     judge.upstreams(&file.resolvers, &file.upstream);
     let sites = judge.sites(file.site);
+    let config = Config {
+        listen,
+        workers,
+        sites,
+        cache,
+        compression,
+        limits,
+        log,
+        trusted_proxies,
+        identity,
+        sandbox,
+        named_upstreams: std::mem::take(&mut judge.upstreams).into_named(),
+    };
+    judge.dictionaries_are_no_files(&file.compression, &config.folders());
     if judge.problems.is_empty() {
-        Ok(Config {
-            listen,
-            workers,
-            sites,
-            cache,
-            compression: CompressionConfig::default(),
-            limits,
-            log,
-            trusted_proxies,
-            identity,
-            sandbox,
-            named_upstreams: judge.upstreams.into_named(),
-        })
+        Ok(config)
     } else {
         Err(judge.problems)
     }
@@ -99,6 +106,8 @@ struct Judge<'a> {
     tls_port: Option<u16>,
     /// Known once they were judged, before the sites.
     upstreams: Upstreams,
+    /// Judged before the sites.
+    compression: Arc<CompressionConfig>,
 }
 
 impl Judge<'_> {

@@ -60,14 +60,14 @@ impl Judge<'_> {
             hide_headers: self.hide_headers(route.hide_headers.as_ref()),
             intercept: self.intercept(route.intercept_errors.as_ref()),
             accel: self.accel(route, settings),
-            compress: is_on(route.compress.as_ref()),
+            compress: is_on(route.compress.as_ref()).then(|| Arc::clone(&self.compression)),
         }
     }
 
     /// Step 1, for a route without an upstream.
     pub(super) fn orphans_of_upstream(&mut self, route: &Route) {
         let request_headers = &route.request_headers.0;
-        let keys: [(&str, Option<Range<usize>>); 10] = [
+        let keys: [(&str, Option<Range<usize>>); 9] = [
             ("rewrite_prefix", span(route.rewrite_prefix.as_ref())),
             ("host", span(route.host.as_ref())),
             (
@@ -80,7 +80,6 @@ impl Judge<'_> {
             ("intercept_errors", span(route.intercept_errors.as_ref())),
             ("accel_root", span(route.accel_root.as_ref())),
             ("accel_prefix", span(route.accel_prefix.as_ref())),
-            ("compress", span(route.compress.as_ref())),
         ];
         self.orphans_of_another(
             keys,

@@ -22,19 +22,19 @@ use crate::{
 };
 
 impl Judge<'_> {
-    /// The routes of a site with these settings; `site_has_files`: whether it has a docroot of its own.
+    /// The routes of a site with these settings; `of_site`: the same with the docroot of its own, if it has one.
     pub(super) fn routes(
         &mut self,
         written: &[Route],
         settings: &Settings,
-        site_has_files: bool,
+        of_site: Option<&Settings>,
     ) -> Vec<RouteConfig> {
         let mut seen = Vec::new();
         let mut routes: Vec<(RouteConfig, &Route)> = Vec::new();
         for route in written {
             let methods = self.methods(route.methods.as_ref());
             let pattern = self.pattern(&route.path, &methods, &mut seen);
-            let action = self.action(route, pattern.as_ref(), settings, site_has_files);
+            let action = self.action(route, pattern.as_ref(), settings, of_site);
             let cache_control = self.cache_control(route.cache_control.as_ref());
             let headers = self.fields(&route.headers);
             if let (Some(pattern), Some(action)) = (pattern, action) {
@@ -88,7 +88,7 @@ impl Judge<'_> {
         route: &Route,
         pattern: Option<&PathPattern>,
         settings: &Settings,
-        site_has_files: bool,
+        of_site: Option<&Settings>,
     ) -> Option<RouteAction> {
         let given = [
             ("upstream", &route.upstream),
@@ -113,6 +113,7 @@ impl Judge<'_> {
             return None;
         }
         self.orphans_of_action(route);
+        let settings = &self.compressed_by(route, settings);
         match first {
             Some(("upstream", name)) => {
                 let upstream = self.named_upstream(name);
@@ -131,7 +132,25 @@ impl Judge<'_> {
                 status: self.redirect_status(route.status.as_ref()),
             }),
             Some((_, body)) => Some(self.respond(route, body)),
-            None if site_has_files => Some(RouteAction::Site),
+            None => self.site_action(route, settings, of_site),
+        }
+    }
+
+    /// What is no other action: files of the site, perhaps sent in another way.
+    fn site_action(
+        &mut self,
+        route: &Route,
+        settings: &Settings,
+        of_site: Option<&Settings>,
+    ) -> Option<RouteAction> {
+        match of_site {
+            Some(of_site) if route.compress.is_some() || route.dictionary.is_some() => {
+                Some(RouteAction::Files(Settings {
+                    docroot: of_site.docroot.clone(),
+                    ..settings.clone()
+                }))
+            }
+            Some(_) => Some(RouteAction::Site),
             None => {
                 let problem = Problem::new(
                     "this route has nothing to serve: neither it nor its site has a docroot",
@@ -140,6 +159,14 @@ impl Judge<'_> {
                 None
             }
         }
+    }
+
+    fn compressed_by(&mut self, route: &Route, settings: &Settings) -> Settings {
+        self.compressed(
+            settings.clone(),
+            route.compress.as_ref(),
+            route.dictionary.as_ref(),
+        )
     }
 
     /// Keys that mean nothing without another key.
@@ -161,6 +188,17 @@ impl Judge<'_> {
             );
         }
         let answers = route.redirect.is_some() || route.respond.is_some();
+        if let Some(compress) = route.compress.as_ref().filter(|_| answers) {
+            let problem = Problem::new(
+                "`compress` goes with files or an upstream, and this route has neither",
+            );
+            self.wrong(compress, problem.help("remove it"));
+        }
+        let has_no_files = answers || route.upstream.is_some() && !has_files;
+        if let Some(dictionary) = route.dictionary.as_ref().filter(|_| has_no_files) {
+            let problem = Problem::new("`dictionary` is for files, and this route has none");
+            self.wrong(dictionary, problem.help("remove it"));
+        }
         if let Some(status) = route.status.as_ref().filter(|_| !answers) {
             let problem = Problem::new(
                 "`status` goes with `redirect` or `respond`, and this route has neither",

@@ -102,7 +102,7 @@ impl Judge<'_> {
         if let Some(files) = &files {
             warn_of_missing(files, &error_pages);
         }
-        let routes = self.routes(&site.route, &settings, files.is_some());
+        let routes = self.routes(&site.route, &settings, files.as_ref());
         self.spa_is_reached(site, &routes);
         SiteConfig {
             hosts: site
@@ -160,7 +160,7 @@ impl Judge<'_> {
     fn settings(&mut self, site: &Site) -> Settings {
         let default = Settings::default();
         self.orphans(site);
-        Settings {
+        let settings = Settings {
             index: match &site.index {
                 Some(names) => names.iter().filter_map(|name| self.index(name)).collect(),
                 None => default.index,
@@ -187,7 +187,8 @@ impl Judge<'_> {
                 .filter_map(|(key, value)| self.media_type_entry(key, value))
                 .collect::<HashMap<_, _>>(),
             docroot: default.docroot,
-        }
+        };
+        self.compressed(settings, site.compress.as_ref(), site.dictionary.as_ref())
     }
 
     /// Keys that mean nothing without a docroot of the site's own.

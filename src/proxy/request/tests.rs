@@ -62,7 +62,7 @@ fn config() -> ProxyConfig {
         hide_headers: Vec::new(),
         intercept: Vec::new(),
         accel: None,
-        compress: false,
+        compress: None,
     }
 }
 

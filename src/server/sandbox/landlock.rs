@@ -47,6 +47,12 @@ pub(super) fn put_up(sandbox: &Sandbox, is_required: bool) -> Result<bool, Serve
     for folder in &sandbox.writable {
         rules = allow(rules, folder, AccessFs::WriteFile | AccessFs::MakeReg)?;
     }
+    for folder in &sandbox.kept {
+        let access = AccessFs::ReadFile | AccessFs::ReadDir | AccessFs::WriteFile;
+        // A file that is put in place of another removes it.
+        let access = access | AccessFs::MakeReg | AccessFs::RemoveFile | AccessFs::Truncate;
+        rules = allow(rules, folder, access)?;
+    }
     for folder in &sandbox.sockets {
         let access = AccessFs::MakeSock | AccessFs::MakeSym;
         let access = access | AccessFs::RemoveFile | AccessFs::ReadDir;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::Origin;
+use crate::coding::dictionaries::Dictionaries;
 use crate::coding::jobs::Jobs;
 use crate::config::CompressionConfig;
 use crate::header::accept_encoding::{CodingSet, ContentCoding};
@@ -27,6 +28,7 @@ pub(in crate::static_files) struct Workshop {
     /// The largest coding that there is room for, in bytes.
     pub(super) largest_held: u64,
     pub(super) jobs: Jobs,
+    pub(in crate::static_files) dictionaries: Dictionaries,
     pending: Mutex<Pending>,
 }
 
@@ -70,11 +72,13 @@ impl Workshop {
         let others = ContentCoding::LIKED.into_iter();
         order.extend(others.filter(|of| !config.codings.contains(of)));
         let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let jobs = Jobs::new(config.threads.unwrap_or_else(cores));
         Self {
             order: order.into(),
             made: config.codings.iter().copied().collect(),
             largest_held,
-            jobs: Jobs::new(config.threads.unwrap_or_else(cores)),
+            dictionaries: Dictionaries::new(&config.dictionaries, &jobs),
+            jobs,
             pending: Mutex::default(),
             config: config.clone(),
         }

@@ -169,6 +169,19 @@ impl Cache {
             .then_some(held)
     }
 
+    /// The file as it was when it was last looked at.
+    pub(super) fn held_whatever(
+        &self,
+        docroot: &Docroot,
+        path: &str,
+    ) -> Option<Arc<Representation>> {
+        self.shards.get(&KeyRef {
+            docroot: docroot.id(),
+            variant: Variant::FILE,
+            path,
+        })
+    }
+
     /// Reads the file anew at the next request for it.
     pub(crate) fn forget(&self, docroot: &Docroot, path: &str) {
         self.shards.remove(&KeyRef {

@@ -17,6 +17,7 @@ mod docroot;
 mod listing;
 mod outcome;
 pub(crate) mod path;
+mod ready;
 mod representation;
 mod response;
 mod select;
@@ -41,11 +42,11 @@ use cache::{Cache, Found};
 use docroot::Docroot;
 use outcome::{Part, Selected};
 use path::RelativePath;
+use ready::ReadyAnswer;
 use representation::Representation;
 use select::Held;
 
 pub(crate) use outcome::{ALLOW, Outcome, Refusal};
-use response::ReadyAnswer;
 
 pub(crate) use response::{Policy, redirect, respond, respond_with_page};
 pub(crate) use settings::{DEFAULT_LISTING_LIMIT, Settings, SymlinkPolicy};
@@ -307,31 +308,6 @@ impl Files {
                 Outcome::listing(request, &shown, entries, truncated, limit)
             }
             Err(error) => Rejection::from_io(&error).into(),
-        }
-    }
-
-    /// Step 4.
-    async fn select_any(
-        &self,
-        file: Arc<Representation>,
-        request: &FileRequest<'_>,
-        is_fallback: bool,
-    ) -> Selected {
-        // A page that stands in for any path is the dictionary of none.
-        let offer = (!is_fallback)
-            .then(|| self.dictionary_offer(&file, request.uri.path(), request.cache_control))
-            .flatten();
-        let Some(offer) = offer else {
-            return self.select(file, request).await;
-        };
-        let by_dictionary = self.select_by_dictionary(&file, request.headers, &offer);
-        let selected = match Box::pin(by_dictionary).await {
-            Some(selected) => selected,
-            None => self.select(file, request).await,
-        };
-        Selected {
-            dictionary: Some(offer),
-            ..selected
         }
     }
 

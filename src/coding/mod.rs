@@ -4,8 +4,10 @@
 //! 2. `jobs`: where that is done: on few threads that yield to the workers, what somebody waits for first.
 //! 3. `decode`: whether coded bytes are what they say.
 //! 4. `dictionaries`: former versions of files, to code later ones against.
+//! 5. `sidecars`: codings made before anybody asks, as files beside their originals.
 
 pub(crate) mod decode;
 pub(crate) mod dictionaries;
 pub(crate) mod encode;
 pub(crate) mod jobs;
+pub(crate) mod sidecars;

@@ -294,8 +294,8 @@ fn a_large_file_is_compressed_as_it_is_sent() {
         }
         // §8.6: of this coding or not at all.
         head.expect_no("Content-Length");
-        let held = format!("If-None-Match: {tag}");
-        let unchanged = server.get("/large.txt", &[&accept, &held]).expect(304);
+        let condition = format!("If-None-Match: {tag}");
+        let unchanged = server.get("/large.txt", &[&accept, &condition]).expect(304);
         unchanged.expect_field("ETag", &tag);
         // A weak tag holds no part together.
         let resumed = [&*accept, "Range: bytes=100-", &format!("If-Range: {tag}")];

@@ -99,6 +99,13 @@ impl Cache {
         }
     }
 
+    /// For another configuration: clients still have what they were given under this one.
+    pub(crate) fn renewed(&self, config: &CacheConfig, compression: &CompressionConfig) -> Self {
+        let mut renewed = Self::new(config, compression);
+        renewed.workshop.succeed(&self.workshop);
+        renewed
+    }
+
     /// Whether a cache that was asked for in this way would be no other.
     pub(crate) fn is_for(&self, config: &CacheConfig, compression: &CompressionConfig) -> bool {
         self.config == *config && self.workshop.config == *compression

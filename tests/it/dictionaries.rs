@@ -1,9 +1,15 @@
 //! Former versions as dictionaries (RFC 9842): a client that has one gets the next one coded against it.
 
-use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
 use std::io::Read as _;
+use std::path::Path;
 
-use crate::harness::{Docroot, Response, TestServer, eventually};
+use sha2::{Digest as _, Sha256};
+
+use daemun::Config;
+
+use crate::harness::{Client, Docroot, Response, TestServer, eventually};
+use crate::reload::{Serving, free_address};
 
 const OLD: &str = "/js/app.3f9a1c7b.js";
 const NEW: &str = "/js/app.8f3a1b2c.js";
@@ -19,7 +25,7 @@ fn script(version: u32) -> String {
     for line in 0..600 {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let number = if line % 100 == 0 { version } else { state };
-        text += &format!("export const name{state:x} = {number};\n");
+        writeln!(text, "export const name{state:x} = {number};").unwrap();
     }
     text
 }
@@ -139,8 +145,26 @@ fn the_next_version_is_coded_against_the_one_that_the_client_has() {
         assert!(answer.body.len() * 4 < usual.body.len(), "{answer:?}");
         assert_ne!(answer.entity_tag(), usual.entity_tag());
     }
-    let first = server.get(NEW, &[ALL, &available(script(1))]).expect(200);
-    assert!(["dcb", "dcz"].contains(&first.field("Content-Encoding")));
+}
+
+#[test]
+fn either_coding_with_a_dictionary_is_given_to_who_likes_it_best() {
+    let server = serve("");
+    let ask = |accept: &str| {
+        let accept = format!("Accept-Encoding: {accept}");
+        server
+            .get(NEW, &[&accept, &available(script(1))])
+            .expect(200)
+    };
+    let dcb = ask("br, zstd, dcb;q=0.8, br;q=0.8, zstd;q=0.8");
+    let dcb = dcb.expect_field("Content-Encoding", "dcb");
+    assert_eq!(dcb.body[..4], *b"\xffDCB");
+    assert_eq!(dcb.body[4..36], Sha256::digest(script(1))[..]);
+    assert_eq!(ask("dcb, dcz;q=0.9").field("Content-Encoding"), "dcb");
+    expect_dcz(ask("dcb;q=0.9, dcz"), &script(1), &script(2));
+    let any = server.get(NEW, &[ALL, &available(script(1))]).expect(200);
+    assert!(["dcb", "dcz"].contains(&any.field("Content-Encoding")));
+    assert!(any.body.len() < 1000, "{any:?}");
 }
 
 #[test]
@@ -260,6 +284,19 @@ fn ranges_and_preconditions_are_of_the_coding_that_is_sent() {
 }
 
 #[test]
+fn a_file_that_is_not_held_in_memory_is_a_dictionary_too() {
+    let server = serve("\n[cache]\nfile = \"1KiB\"");
+    // It is read when nobody waits for it.
+    let known = available(script(1));
+    assert!(eventually(|| {
+        let answer = server.get(NEW, &[DCZ, &known]).expect(200);
+        answer.value("Content-Encoding") == Some("dcz")
+    }));
+    let answer = server.get(NEW, &[DCZ, &known]).expect(200);
+    expect_dcz(answer, &script(1), &script(2));
+}
+
+#[test]
 fn all_files_of_a_pattern_are_dictionaries_for_each_other() {
     let docroot = both();
     docroot.publish("data/one.json", script(1));
@@ -328,4 +365,28 @@ fn a_folder_keeps_them_over_a_restart() {
     let again = TestServer::start(Docroot::empty(), &config);
     let answer = again.get(NEW, &[DCZ, &available(script(1))]).expect(200);
     expect_dcz(answer, &script(1), &script(2));
+}
+
+#[test]
+fn they_outlive_a_reload_of_other_settings() {
+    let docroot = both();
+    let address = free_address();
+    let config = |more: &str| {
+        let root = docroot.root();
+        let listen = format!("[[listen]]\naddress = \"{address}\"\n");
+        let text = format!("{listen}[[site]]\ndocroot = \"{}\"\n{more}", root.display());
+        Config::parse(&text, Path::new("test.toml")).unwrap_or_else(|error| panic!("{error}"))
+    };
+    let server = Serving::start(&config(""), 0);
+    Client::connect(address).get(OLD, &[]).expect(200);
+    docroot.remove(&OLD[1..]);
+    for more in [
+        "[cache]\nmemory = \"64MiB\"",
+        "hidden = true\n[compression]\nsmallest = 300",
+    ] {
+        server.reload(&config(more));
+        let mut client = Client::connect(address);
+        let answer = client.get(NEW, &[DCZ, &available(script(1))]).expect(200);
+        expect_dcz(answer, &script(1), &script(2));
+    }
 }

@@ -259,6 +259,22 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_names_all_that_is_compressed() {
+        let reference = include_str!("../../docs/configuration.md");
+        let line = reference
+            .lines()
+            .find(|line| line.contains("**`media_types`** (array"));
+        let line = line.expect("the key is described");
+        for (kind, name) in COMPRESSIBLE
+            .iter()
+            .filter_map(|known| known.split_once('/'))
+        {
+            assert!(line.contains(&format!("`{kind}/`: ")), "{kind}");
+            assert!(line.contains(&format!("`{name}`")), "{kind}/{name}");
+        }
+    }
+
+    #[test]
     fn only_what_gets_smaller_is_compressed() {
         let cases = [
             ("text/html; charset=utf-8", true),

@@ -19,9 +19,12 @@ pub(crate) struct Compression {
     /// `[]`: none.
     /// Default: `["br", "zstd", "gzip"]`.
     pub(crate) codings: Option<Texts>,
-    /// The media types that are worth it: `"text/html"`, `"text/*"`, `"*+json"`; `"default"` stands for the built-in list, which is `text/*`,
-    /// `*+json`, `*+xml`, JavaScript, JSON, WebAssembly, fonts and images without a compression of their own, and their like.
-    /// `text/event-stream` is never compressed.
+    /// The media types that are worth it: `"text/html"`, `"text/*"`, `"*+json"`; `"default"` stands for the built-in list: `text/*`,
+    /// `*+json`, `*+xml`; of `application/`: `ecmascript`, `graphql`, `javascript`, `json`, `json5`, `jsonl`, `n-triples`, `postscript`, `rtf`,
+    /// `toml`, `vnd.apple.mpegurl`, `vnd.ms-fontobject`, `wasm`, `x-httpd-php`, `x-javascript`, `x-ndjson`, `x-perl`, `x-sh`, `x-sql`, `x-tex`,
+    /// `xml`, `xml-dtd`, `yaml`; of `font/`: `collection`, `otf`, `ttf`; of `image/`: `bmp`, `vnd.microsoft.icon`, `x-icon`,
+    /// `x-portable-bitmap`, `x-portable-graymap`, `x-portable-pixmap`; of `model/`: `gltf-binary`, `obj`, `stl`. `text/event-stream` is never
+    /// compressed.
     /// Default: `["default"]`.
     pub(crate) media_types: Option<Texts>,
     /// What is smaller is sent as it is.
@@ -40,7 +43,7 @@ pub(crate) struct Compression {
     /// `dictionary`. `0`: nothing is compressed so.
     /// Default: `"64MiB"`.
     pub(crate) dictionary_memory: Option<Size>,
-    /// The largest file that is kept for that.
+    /// The largest file that is kept for that; it must be one that is held in memory as well (`file` in `[cache]`).
     /// Default: `"8MiB"`.
     pub(crate) dictionary_largest: Option<Size>,
     /// A folder in which former versions are kept over restarts; relative to the configuration file. It must exist, be writable for the

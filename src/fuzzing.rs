@@ -3,6 +3,7 @@
 
 #![allow(clippy::missing_panics_doc, reason = "panics are the answer")]
 
+mod coding;
 mod exchange;
 
 use bytes::BytesMut;
@@ -20,6 +21,7 @@ use crate::http1::plain::PlainGet;
 use crate::server::proxy_protocol::parse::{self as proxy_protocol, LONGEST, Parsed};
 use crate::static_files::path::RelativePath;
 
+pub use coding::{coded_dictionary, coded_stream};
 pub use exchange::{chunked, exchange};
 
 /// A path is inside the docroot, made of names, and decoded exactly once.

@@ -14,6 +14,7 @@ use super::dictionary::DictionaryOffer;
 use super::listing;
 use super::outcome::{self, Outcome, Part, Refusal, Selected};
 use super::representation::{Content, Ready, ReadyAnswers, ReadyMade, Representation};
+use crate::coding::stream;
 use crate::header::accept;
 use crate::header::accept_encoding::ContentCoding;
 use crate::header::dictionary;
@@ -24,7 +25,6 @@ use crate::header::multipart::{self, Boundary, Multipart};
 use crate::header::range::{self, ByteRange};
 use crate::http1;
 use crate::transform::cache_policy::{IMMUTABLE, NO_CACHE, NO_STORE};
-use crate::transform::compression;
 use crate::transform::error_body;
 
 /// What the settings of a route or site say about a successful answer.
@@ -282,7 +282,7 @@ fn whole(method: &Method, selected: &Selected) -> Response<Body> {
     if selected.is_coded_as_sent {
         let mut response = Response::new(match method {
             &Method::HEAD => Body::empty(),
-            _ => compression::coded(whole_body(method, selected), selected.coding),
+            _ => stream::coded(whole_body(method, selected), selected.coding),
         });
         response.headers_mut().insert(CONTENT_TYPE, media_type);
         return response;

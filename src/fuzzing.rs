@@ -415,4 +415,20 @@ mod tests {
             super::host(&value);
         }
     }
+
+    proptest! {
+        // Coders are slow.
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn coded_stream(input in proptest::collection::vec(any::<u8>(), 0..2000)) {
+            super::coded_stream(&input);
+        }
+
+        /// Few different bytes, so that much repeats, across the end of the dictionary too.
+        #[test]
+        fn coded_dictionary(part in any::<u8>(), input in proptest::collection::vec(0_u8..3, 0..600)) {
+            super::coded_dictionary(&[&[part][..], &input].concat());
+        }
+    }
 }

@@ -67,6 +67,7 @@ mod rejection;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 
+pub use coding::sidecars::{Sidecar, SidecarCoding, SidecarState, SidecarWork, Sidecars};
 pub use config::{AccessLog, Config, ConfigBuilder, ConfigError, Listen, ListenAddress};
 pub use http1::Interim;
 pub use observe::{AccessLogLayer, AccessLogService, AccessRecorder, LogFormat, LoggedBody};

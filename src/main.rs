@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     match Args::parse().verb() {
         Verb::Serve(args) => cli::serve::run(&args),
         Verb::Check(args) => cli::check::run(&args),
+        Verb::Compress(args) => cli::compress::run(&args),
         Verb::Reload(target) => cli::operate::reload(&target),
         Verb::Upgrade(target) => cli::operate::upgrade(&target),
         Verb::Completions(args) => cli::completions::run(&args),

@@ -165,6 +165,7 @@ fn help_reads_as_in_the_golden_files() {
         ("help.txt", &["--help"][..]),
         ("help-serve.txt", &["serve", "--help"]),
         ("help-check.txt", &["check", "--help"]),
+        ("help-compress.txt", &["compress", "--help"]),
         ("help-reload.txt", &["reload", "--help"]),
         ("help-upgrade.txt", &["upgrade", "--help"]),
         ("help-completions.txt", &["completions", "--help"]),

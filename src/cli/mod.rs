@@ -1,11 +1,12 @@
 //! The command line: one type a verb, one file a verb.
 //!
-//! Exit codes: 0, all went well, a stop by signal included; 1, something is wrong with the configuration, an address or the drain, or a
-//! command to the running server failed;
-//! 2, something is wrong with the command line (clap's); 128 + the signal's number, a second signal ended the drain.
+//! Exit codes: 0, all went well, a stop of the server by signal included; 1, something is wrong with the configuration, an address or the
+//! drain, a command to the running server failed, or a file could not be compressed or is not what it should be;
+//! 2, something is wrong with the command line (clap's); 128 + the signal's number, a second signal ended the drain, or one ended `compress`.
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod compress;
 mod control;
 mod descriptors;
 mod diagnostics;
@@ -35,6 +36,7 @@ Examples:
   daemun -c site.toml           serve what a configuration file says
   daemun check -c site.toml     look for mistakes in it
   daemun reload -c site.toml    have the running server read it again
+  daemun compress ./dist        compress its files, once, as well as can be
 
 A folder with the name of a command is written with a dot and a slash: daemun ./check";
 
@@ -62,6 +64,9 @@ pub(crate) enum Verb {
     Serve(Box<serve::ServeArgs>),
     /// Look for mistakes in a configuration file
     Check(check::CheckArgs),
+    /// Write compressed files (.br, .zst, .gz) beside those of a folder, once, for a server to send
+    #[command(after_help = compress::EXAMPLES)]
+    Compress(compress::CompressArgs),
     /// Have the running server read its configuration again; connections stay
     #[command(after_help = control::CLIENT_HELP)]
     Reload(operate::TargetArgs),

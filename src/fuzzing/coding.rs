@@ -11,11 +11,7 @@ use crate::header::accept_encoding::ContentCoding;
 
 /// A stream in pieces: each byte above 0xf0 ends one, an odd one is flushed.
 pub fn coded_stream(input: &[u8]) {
-    for coding in [
-        ContentCoding::Gzip,
-        ContentCoding::Zstd,
-        ContentCoding::Brotli,
-    ] {
+    for coding in ContentCoding::LIKED {
         let mut encoder = Encoder::new(coding, None).expect("a coding for streams");
         let mut coded = Vec::new();
         for piece in input.split_inclusive(|&byte| byte > 0xf0) {

@@ -4,12 +4,6 @@ use proptest::prelude::*;
 
 use super::*;
 
-const CODED: [ContentCoding; 3] = [
-    ContentCoding::Gzip,
-    ContentCoding::Zstd,
-    ContentCoding::Brotli,
-];
-
 const EFFORTS: [Effort; 2] = [Effort::Quick, Effort::Best];
 
 const DIGEST: [u8; 32] = [7; 32];
@@ -82,7 +76,7 @@ fn each_coding_can_be_decoded_at_each_effort_and_is_always_the_same() {
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
     for bytes in [Vec::new(), vec![b'a'], text(1, 100_000), random] {
-        for coding in CODED {
+        for coding in ContentCoding::LIKED {
             for effort in EFFORTS {
                 let coded = encode(coding, effort, &bytes).unwrap();
                 let case = format!("{coding:?} {effort:?} {}", bytes.len());
@@ -97,7 +91,7 @@ fn each_coding_can_be_decoded_at_each_effort_and_is_always_the_same() {
 #[test]
 fn the_best_is_smaller_than_the_quick() {
     let bytes = text(3, 200_000);
-    for coding in CODED {
+    for coding in ContentCoding::LIKED {
         let [quick, best] = EFFORTS.map(|effort| encode(coding, effort, &bytes).unwrap().len());
         assert!(best < quick, "{coding:?}: {best} of {quick}");
     }

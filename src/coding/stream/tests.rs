@@ -6,12 +6,6 @@ use proptest::prelude::*;
 
 use super::*;
 
-const CODED: [ContentCoding; 3] = [
-    ContentCoding::Gzip,
-    ContentCoding::Zstd,
-    ContentCoding::Brotli,
-];
-
 /// Frames as they are given, and before each that is marked so, a while in which nothing comes.
 struct Given(VecDeque<(bool, io::Result<Frame<Bytes>>)>, bool);
 
@@ -81,7 +75,7 @@ proptest! {
             })
             .collect();
         let whole: Vec<u8> = pieces.iter().flat_map(|piece| piece.1.clone()).collect();
-        for coding in CODED {
+        for coding in ContentCoding::LIKED {
             let body = coded(Body::stream(given(pieces.clone())), coding);
             let coded = runtime().block_on(all(body)).unwrap();
             prop_assert!(decoded(coding, &coded) == whole, "{coding:?}");
@@ -93,7 +87,7 @@ proptest! {
 async fn a_long_body_of_known_length_gets_small_in_a_window_that_clients_take() {
     let line = |n: u32| format!("line {n} of many\n").into_bytes();
     let whole: Vec<u8> = (0..700_000).flat_map(line).collect();
-    for coding in CODED {
+    for coding in ContentCoding::LIKED {
         let coded = all(coded(Body::memory(whole.clone()), coding))
             .await
             .unwrap();
@@ -105,7 +99,7 @@ async fn a_long_body_of_known_length_gets_small_in_a_window_that_clients_take() 
 /// Before the next piece is there, large or small.
 #[tokio::test]
 async fn what_has_come_is_sent_when_nothing_more_comes() {
-    for coding in CODED {
+    for coding in ContentCoding::LIKED {
         for length in [5, 20_000, 100_000] {
             let (send, receive) = tokio::sync::mpsc::unbounded_channel();
             let mut body = coded(Body::stream(Received(receive)), coding);

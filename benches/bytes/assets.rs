@@ -21,7 +21,7 @@ struct Published {
 const PUBLISHED: &[Published] = &[
     Published {
         package: "react-dom",
-        releases: ["19.3.0", "19.3.1"],
+        releases: ["19.2.9", "19.3.1"],
         path: "cjs/react-dom-client.production.js",
     },
     Published {

@@ -25,7 +25,7 @@ pub(crate) fn print(assets: &Assets, columns: &[Column], best_br: &[Weight], upd
 
 fn by_coding(assets: &Assets, columns: &[Column]) {
     println!(
-        "KiB on the wire, without heads; Daemun: the first answer → the best, once it is asked for often.\n"
+        "KiB on the wire, without heads; a → b: the first answer, and the best one, once it is asked for often; –: not in that coding.\n"
     );
     let heads: Vec<String> = columns
         .iter()

@@ -21,6 +21,13 @@ pub(crate) fn decodes_to(coding: ContentCoding, coded: impl Read, file: impl Rea
     is_same.unwrap_or(false)
 }
 
+/// Whether this stream of Brotli gives the bytes to a client that has the dictionary.
+pub(crate) fn decodes_with(dictionary: &[u8], coded: &[u8], bytes: &[u8]) -> bool {
+    let dictionary = dictionary.to_vec().into();
+    let decoder = brotli_decompressor::Decompressor::new_with_custom_dict(coded, CHUNK, dictionary);
+    is_same(decoder, bytes).unwrap_or(false)
+}
+
 const CHUNK: usize = 64 << 10;
 
 /// A Zstandard file may be several frames, one behind the other (RFC 8878 §3).

@@ -62,11 +62,8 @@ impl Gate {
     pub(crate) fn renewed(&self, config: &Config) -> Self {
         let upstreams = Upstreams::new(config, &self.upstreams);
         if !self.cache.is_for(&config.cache, &config.compression) {
-            return Self::with(
-                config,
-                Arc::new(Cache::new(&config.cache, &config.compression)),
-                upstreams,
-            );
+            let cache = self.cache.renewed(&config.cache, &config.compression);
+            return Self::with(config, Arc::new(cache), upstreams);
         }
         let gate = Self::with(config, Arc::clone(&self.cache), upstreams);
         gate.cache.forget_all_but(&config.file_settings());

@@ -99,6 +99,13 @@ impl Cache {
         }
     }
 
+    /// For another configuration: clients still have what they were given under this one.
+    pub(crate) fn renewed(&self, config: &CacheConfig, compression: &CompressionConfig) -> Self {
+        let mut renewed = Self::new(config, compression);
+        renewed.workshop.succeed(&self.workshop);
+        renewed
+    }
+
     /// Whether a cache that was asked for in this way would be no other.
     pub(crate) fn is_for(&self, config: &CacheConfig, compression: &CompressionConfig) -> bool {
         self.config == *config && self.workshop.config == *compression
@@ -167,6 +174,19 @@ impl Cache {
         })?;
         held.is_current(docroot, self.config.revalidate)
             .then_some(held)
+    }
+
+    /// The file as it was when it was last looked at.
+    pub(super) fn held_whatever(
+        &self,
+        docroot: &Docroot,
+        path: &str,
+    ) -> Option<Arc<Representation>> {
+        self.shards.get(&KeyRef {
+            docroot: docroot.id(),
+            variant: Variant::FILE,
+            path,
+        })
     }
 
     /// Reads the file anew at the next request for it.

@@ -291,7 +291,7 @@ impl Cache {
 }
 
 /// All of the file, as it was described; waits for the disk.
-fn content(docroot: &Docroot, file: &Representation) -> io::Result<Bytes> {
+pub(super) fn content(docroot: &Docroot, file: &Representation) -> io::Result<Bytes> {
     let replaced = || io::Error::new(io::ErrorKind::NotFound, "the file was replaced");
     if let Content::Memory(bytes) = &file.content {
         return Ok(bytes.clone());

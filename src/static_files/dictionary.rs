@@ -6,15 +6,18 @@
 //!    another one is smaller.
 //! 3. What a client gets as a dictionary is kept.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, HeaderValue};
+use sha2::{Digest as _, Sha256};
 
 use super::Files;
-use super::coded::{Coded, Dictionary, Recipe};
+use super::coded::{Coded, Dictionary, Recipe, content};
 use super::outcome::Selected;
-use super::representation::{Content, Representation};
+use super::representation::{Content, Digest, Representation};
 use crate::coding::dictionaries::Family;
+use crate::coding::jobs::Urgency;
 use crate::config::DictionaryPolicy;
 use crate::header::accept_encoding::{Accepted, CodingSet, ContentCoding};
 use crate::header::dictionary;
@@ -26,6 +29,9 @@ pub(crate) struct DictionaryOffer {
     family: Family,
     /// `Use-As-Dictionary`
     pub(crate) value: HeaderValue,
+    /// Of a file that is not held in memory, once it was read.
+    digest: OnceLock<Digest>,
+    is_being_read: AtomicBool,
 }
 
 impl Files {
@@ -61,9 +67,9 @@ impl Files {
         cache_control: Option<&HeaderValue>,
     ) -> bool {
         let workshop = &self.cache.workshop;
-        file.digest.is_some()
-            && !workshop.config.codings.is_empty()
-            && file.length() >= workshop.config.smallest
+        !workshop.config.codings.is_empty()
+            && workshop.largest_held > 0
+            && (workshop.config.smallest..=workshop.config.largest).contains(&file.length())
             && workshop.dictionaries.admits(file.length())
             && self.may_be_coded(file, cache_control)
     }
@@ -84,6 +90,8 @@ impl Files {
             path: path.into(),
             family: Family::new(&self.settings.docroot, pattern),
             value: dictionary::use_as_dictionary(pattern)?,
+            digest: OnceLock::new(),
+            is_being_read: AtomicBool::new(false),
         })
     }
 
@@ -102,33 +110,82 @@ impl Files {
             return None;
         }
         let accepted = Accepted::by(headers);
-        let (weight, coding) = accepted.best(with_dictionary(), &workshop.order)?;
         let other = accepted.best(others, &workshop.order);
-        if other.is_some_and(|(other, _)| other > weight) {
-            return None;
-        }
+        let liked = |offered| {
+            let (weight, coding) = accepted.best(offered, &workshop.order)?;
+            other
+                .is_none_or(|(other, _)| weight >= other)
+                .then_some(coding)
+        };
+        let mut offered = with_dictionary();
+        // First, since it may take a look at the disk.
+        liked(offered)?;
         let bytes = workshop.dictionaries.recall(offer.family, &digest).await?;
-        let recipe = Recipe {
-            coding,
-            dictionary: Some(Dictionary { digest, bytes }),
-        };
-        let Coded::Held(coded) = self.cache.coded(&self.docroot, file, &recipe).await else {
-            return None;
-        };
-        // The former version may have little in common with this one.
-        let held = other.and_then(|(_, coding)| {
-            self.cache
-                .held_coding(&self.docroot, file, &Recipe::plain(coding))
-        });
-        let is_smaller = held.is_none_or(|held| coded.length() < held.length());
-        is_smaller.then(|| Selected::coded(Arc::clone(file), coded, coding))
+        let dictionary = Some(Dictionary { digest, bytes });
+        while let Some(coding) = liked(offered) {
+            let dictionary = dictionary.clone();
+            let recipe = Recipe { coding, dictionary };
+            match self.cache.coded(&self.docroot, file, &recipe).await {
+                Coded::Held(coded) => {
+                    let is_smaller = self.is_smaller(file, &coded, other.map(|(_, other)| other));
+                    return is_smaller.then(|| Selected::coded(Arc::clone(file), coded, coding));
+                }
+                // One may have bounds that another has not.
+                Coded::AsSent | Coded::Not => offered.remove(coding),
+            }
+        }
+        None
+    }
+
+    /// Whether it is smaller than another coding, as far as that is known. A former version may have little in common with this one.
+    fn is_smaller(
+        &self,
+        file: &Arc<Representation>,
+        coded: &Representation,
+        other: Option<ContentCoding>,
+    ) -> bool {
+        let recipe = other.map(Recipe::plain);
+        let held = recipe.and_then(|recipe| self.cache.held_coding(&self.docroot, file, &recipe));
+        held.is_none_or(|held| coded.length() < held.length())
     }
 
     /// Step 3. Cheap when it is kept already.
-    pub(super) fn keep_dictionary(&self, file: &Representation, offer: &DictionaryOffer) {
-        if let (Content::Memory(bytes), Some(digest)) = (&file.content, file.digest) {
-            let dictionaries = &self.cache.workshop.dictionaries;
-            dictionaries.keep(offer.family, digest, bytes);
+    pub(super) fn keep_dictionary(&self, file: &Arc<Representation>, offer: &Arc<DictionaryOffer>) {
+        let dictionaries = &self.cache.workshop.dictionaries;
+        match (&file.content, file.digest) {
+            (Content::Memory(bytes), Some(digest)) => {
+                dictionaries.keep(offer.family, digest, bytes);
+            }
+            _ => {
+                let digest = offer.digest.get();
+                let is_kept = digest.and_then(|digest| dictionaries.find(offer.family, digest));
+                if is_kept.is_none() {
+                    self.read_dictionary(file, offer);
+                }
+            }
+        }
+    }
+
+    /// A file that is not held in memory is read for it, once at a time. Nobody waits: the client is not back so soon.
+    fn read_dictionary(&self, file: &Arc<Representation>, offer: &Arc<DictionaryOffer>) {
+        let is_own = (file.dictionary_offer.get()).is_some_and(|own| Arc::ptr_eq(own, offer));
+        // That of a second path is a new one at every request.
+        if !is_own || offer.is_being_read.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (cache, docroot) = (Arc::clone(&self.cache), self.docroot.clone());
+        let (file, reading) = (Arc::clone(file), Arc::clone(offer));
+        let read = move || {
+            if let Ok(bytes) = content(&docroot, &file) {
+                let digest = *reading.digest.get_or_init(|| Sha256::digest(&bytes).into());
+                let dictionaries = &cache.workshop.dictionaries;
+                dictionaries.keep(reading.family, digest, &bytes);
+            }
+            reading.is_being_read.store(false, Ordering::Release);
+        };
+        let jobs = &self.cache.workshop.jobs;
+        if !jobs.submit(Urgency::Spare, Box::new(read)) {
+            offer.is_being_read.store(false, Ordering::Release);
         }
     }
 }

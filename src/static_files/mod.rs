@@ -17,6 +17,7 @@ mod docroot;
 mod listing;
 mod outcome;
 pub(crate) mod path;
+mod ready;
 mod representation;
 mod response;
 mod select;
@@ -41,10 +42,11 @@ use cache::{Cache, Found};
 use docroot::Docroot;
 use outcome::{Part, Selected};
 use path::RelativePath;
+use ready::ReadyAnswer;
 use representation::Representation;
+use select::Held;
 
 pub(crate) use outcome::{ALLOW, Outcome, Refusal};
-use response::ReadyAnswer;
 
 pub(crate) use response::{Policy, redirect, respond, respond_with_page};
 pub(crate) use settings::{DEFAULT_LISTING_LIMIT, Settings, SymlinkPolicy};
@@ -119,11 +121,14 @@ impl Files {
         };
         let coded = match request.codings {
             Some(codings) => self.select_held(&file, sidecars, codings, cache_control)?,
-            None => None,
+            None => Held::File,
         };
         let answer = ReadyAnswer {
             file: &file,
-            coded: coded.as_deref(),
+            coded: match &coded {
+                Held::File => None,
+                Held::Coding(coded) => Some(coded),
+            },
             negotiable: self.is_negotiable(&file, sidecars),
             dictionary: self.dictionary_offer(&file, request.path, cache_control),
             cache_control,
@@ -306,31 +311,6 @@ impl Files {
         }
     }
 
-    /// Step 4.
-    async fn select_any(
-        &self,
-        file: Arc<Representation>,
-        request: &FileRequest<'_>,
-        is_fallback: bool,
-    ) -> Selected {
-        // A page that stands in for any path is the dictionary of none.
-        let offer = (!is_fallback)
-            .then(|| self.dictionary_offer(&file, request.uri.path(), request.cache_control))
-            .flatten();
-        let Some(offer) = offer else {
-            return self.select(file, request).await;
-        };
-        let by_dictionary = self.select_by_dictionary(&file, request.headers, &offer);
-        let selected = match Box::pin(by_dictionary).await {
-            Some(selected) => selected,
-            None => self.select(file, request).await,
-        };
-        Selected {
-            dictionary: Some(offer),
-            ..selected
-        }
-    }
-
     /// Steps 4 to 7.
     async fn answer_file(
         &self,
@@ -340,7 +320,9 @@ impl Files {
     ) -> Option<Outcome> {
         let mut selected = self.select_any(file, request, is_fallback).await;
         selected.is_fallback = is_fallback;
-        selected.is_digest_wanted = digest::wants_sha256(request.headers);
+        if digest::wants_sha256(request.headers) {
+            selected.digest = selected.repr_digest();
+        }
         let entity_tag = selected.entity_tag();
         let validators = Validators {
             entity_tag: Some(&entity_tag),

@@ -12,6 +12,7 @@ use super::listing::{self, ListedEntry, Listing};
 use super::representation::{Content, Representation};
 use crate::header::accept;
 use crate::header::accept_encoding::ContentCoding;
+use crate::header::digest;
 use crate::header::entity_tag::EntityTag;
 use crate::header::precondition::{Validators, if_range_holds};
 use crate::header::range::{self, ByteRange, RangeSet};
@@ -59,8 +60,8 @@ pub(crate) struct Selected {
     pub(crate) negotiable: bool,
     /// What it can be a dictionary for; then another client could get it coded against one.
     pub(crate) dictionary: Option<Arc<DictionaryOffer>>,
-    /// The client would like to know the hash of what is sent.
-    pub(crate) is_digest_wanted: bool,
+    /// `Repr-Digest`, for a client that would like to know it.
+    pub(crate) digest: Option<HeaderValue>,
     /// The file stands in for a path that is none of its own.
     pub(crate) is_fallback: bool,
     /// To stream from, when the representation is not in memory.
@@ -85,7 +86,7 @@ impl Selected {
             is_coded_as_sent: false,
             negotiable,
             dictionary: None,
-            is_digest_wanted: false,
+            digest: None,
             is_fallback: false,
             open: None,
         }
@@ -115,6 +116,12 @@ impl Selected {
     /// The tag of the coding in whose place this one is: whoever has that has the same content, coded otherwise.
     pub(super) fn former_tag(&self) -> Option<&EntityTag> {
         self.representation.made.as_ref()?.former_tag.as_ref()
+    }
+
+    /// The hash of what is sent, which is a part of it or the whole (RFC 9530 §3).
+    pub(super) fn repr_digest(&self) -> Option<HeaderValue> {
+        let digest = self.representation.digest.as_ref()?;
+        (!self.is_coded_as_sent).then(|| digest::repr_digest(digest))
     }
 
     /// With a descriptor when one is needed; `None` when the file was replaced since.

@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
 use super::coded::Made;
 use super::dictionary::DictionaryOffer;
 use super::docroot::{Docroot, OpenFile, Stamp};
+use super::ready::ReadyAnswers;
 use crate::header::entity_tag::EntityTag;
 use crate::header::http_date;
 use crate::transform::cache_policy;
@@ -70,33 +71,8 @@ pub(crate) struct MediaKind {
     pub(crate) is_compressible: bool,
 }
 
-/// Fields that were put together once.
-pub(crate) type ReadyMade = OnceLock<Ready>;
-
-/// Of the answers that are given most.
-#[derive(Debug, Default)]
-pub(crate) struct ReadyAnswers {
-    /// 200 with all of it.
-    pub(crate) whole: ReadyMade,
-    /// 304
-    pub(crate) not_modified: ReadyMade,
-}
-
 /// A SHA-256.
 pub(crate) type Digest = [u8; 32];
-
-/// The fields of an answer, in both forms.
-#[derive(Debug)]
-pub(crate) struct Ready {
-    /// Whether they say that the file is negotiable.
-    pub(crate) negotiable: bool,
-    /// What they say that it is a dictionary for.
-    pub(super) dictionary: Option<Arc<DictionaryOffer>>,
-    pub(crate) cache_control: HeaderValue,
-    pub(crate) fields: HeaderMap,
-    /// The same as they are sent.
-    pub(crate) lines: Bytes,
-}
 
 /// Where the bytes are.
 #[derive(Debug)]
@@ -360,7 +336,7 @@ impl Notes {
 }
 
 impl SidecarNotes {
-    /// A sidecar that appears is noticed within this time; one that changes or goes, and a change of the file itself, at once.
+    /// A sidecar that appears, changes or goes is noticed within this time, a change of the file itself at once.
     const KEPT_MILLIS: u64 = 1000;
 
     /// The noted bits, unless they are too old.

@@ -1,7 +1,5 @@
 //! Step 8: an outcome becomes a response, in one place.
 
-use std::sync::Arc;
-
 use http::header::{
     ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, VARY,
@@ -9,20 +7,17 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
-use super::body::{Body, Lines, Part as BodyPart};
-use super::dictionary::DictionaryOffer;
+use super::body::{Body, Part as BodyPart};
 use super::listing;
 use super::outcome::{self, Outcome, Part, Refusal, Selected};
-use super::representation::{Content, Ready, ReadyAnswers, ReadyMade, Representation};
+use super::ready::{from_ready, keep, ready_answers, ready_made};
+use super::representation::Content;
 use crate::header::accept;
-use crate::header::accept_encoding::ContentCoding;
-use crate::header::dictionary;
-use crate::header::digest;
+use crate::header::dictionary::USE_AS_DICTIONARY;
+use crate::header::digest::REPR_DIGEST;
 use crate::header::entity_tag::EntityTag;
-use crate::header::field_lines;
 use crate::header::multipart::{self, Boundary, Multipart};
 use crate::header::range::{self, ByteRange};
-use crate::http1;
 use crate::transform::cache_policy::{IMMUTABLE, NO_CACHE, NO_STORE};
 use crate::transform::compression;
 use crate::transform::error_body;
@@ -122,24 +117,16 @@ fn file(
         fields.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     }
     describe(fields, selected, tag, policy);
-    if selected.is_digest_wanted
-        && let Some(digest) = sent_digest(selected)
-    {
-        fields.insert(digest::REPR_DIGEST, digest::repr_digest(digest));
+    if let Some(digest) = &selected.digest {
+        fields.insert(REPR_DIGEST, digest.clone());
     }
     if is_whole {
         if let Some(offer) = &selected.dictionary {
-            fields.insert(dictionary::USE_AS_DICTIONARY, offer.value.clone());
+            fields.insert(USE_AS_DICTIONARY, offer.value.clone());
         }
         keep(ready, selected, fields);
     }
     response
-}
-
-/// Of the representation as it is coded, of which a part may be sent (RFC 9530 §3).
-fn sent_digest(selected: &Selected) -> Option<&[u8; 32]> {
-    let is_known = !selected.is_coded_as_sent;
-    (selected.representation.digest.as_ref()).filter(|_| is_known)
 }
 
 fn not_modified(selected: &Selected, tag: &EntityTag, policy: Policy<'_>) -> Response<Body> {
@@ -158,122 +145,6 @@ fn not_modified(selected: &Selected, tag: &EntityTag, policy: Policy<'_>) -> Res
     };
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     response
-}
-
-/// What was put together before for this file in this coding, or will be.
-fn ready_answers(selected: &Selected) -> Option<&ReadyAnswers> {
-    let is_own = selected.coding == ContentCoding::Identity;
-    let is_usual =
-        !selected.is_fallback && !selected.is_coded_as_sent && !selected.is_digest_wanted;
-    is_usual.then_some(if is_own {
-        &selected.representation.own
-    } else {
-        &selected.representation.as_coding
-    })
-}
-
-fn ready_made<'r>(ready: Option<&'r ReadyMade>, selected: &Selected) -> Option<&'r Ready> {
-    ready?.get().filter(|ready| {
-        ready.negotiable == selected.negotiable && is_same(&ready.dictionary, &selected.dictionary)
-    })
-}
-
-fn is_same(one: &Option<Arc<DictionaryOffer>>, other: &Option<Arc<DictionaryOffer>>) -> bool {
-    match (one, other) {
-        (None, None) => true,
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-        _ => false,
-    }
-}
-
-/// Copying fields that were put together before is several times faster than putting them together, and sending them as they were
-/// written before is faster again.
-fn from_ready(
-    body: Body,
-    ready: &Ready,
-    selected: &Selected,
-    policy: Policy<'_>,
-) -> Response<Body> {
-    let cache_control = cache_control(selected, policy);
-    let is_same = cache_control == ready.cache_control;
-    if is_same && policy.as_lines {
-        return Response::new(body.with_lines(Lines {
-            bytes: ready.lines.clone(),
-            has_length: true,
-            has_date: false,
-        }));
-    }
-    let mut response = Response::new(body);
-    *response.headers_mut() = ready.fields.clone();
-    if !is_same {
-        // They were put together for another route.
-        response.headers_mut().insert(CACHE_CONTROL, cache_control);
-    }
-    response
-}
-
-/// The whole file from memory, or that the client holds it already, with the fields of the last such answer; the same as [`respond`] would
-/// make of it.
-pub(super) struct ReadyAnswer<'a> {
-    pub(super) file: &'a Representation,
-    /// The coding that is sent of it, if any.
-    pub(super) coded: Option<&'a Representation>,
-    pub(super) negotiable: bool,
-    pub(super) dictionary: Option<Arc<DictionaryOffer>>,
-    /// Of the route or site.
-    pub(super) cache_control: Option<&'a HeaderValue>,
-}
-
-impl ReadyAnswer<'_> {
-    pub(super) fn to(&self, if_none_match: Option<&[u8]>) -> Option<http1::Ready> {
-        let (sent, ready) = match self.coded {
-            Some(coded) => (coded, &coded.as_coding),
-            None => (self.file, &self.file.own),
-        };
-        let Content::Memory(body) = &sent.content else {
-            return None;
-        };
-        let (status, ready, body) = match if_none_match {
-            None => (StatusCode::OK, ready.whole.get()?, body.clone()),
-            // A list, a weak tag, or another one takes more than a comparison.
-            Some(held) if held == sent.entity_tag().as_value() => (
-                StatusCode::NOT_MODIFIED,
-                ready.not_modified.get()?,
-                bytes::Bytes::new(),
-            ),
-            Some(_) => return None,
-        };
-        let cache_control = match self.cache_control {
-            Some(rule) => rule,
-            None if self.file.fingerprinted => &IMMUTABLE,
-            None => &NO_CACHE,
-        };
-        let is_same =
-            ready.negotiable == self.negotiable && is_same(&ready.dictionary, &self.dictionary);
-        (is_same && ready.cache_control == *cache_control).then(|| http1::Ready {
-            status,
-            lines: ready.lines.clone(),
-            body,
-        })
-    }
-}
-
-fn keep(ready: Option<&ReadyMade>, selected: &Selected, fields: &HeaderMap) {
-    let (Some(ready), Some(cache_control)) = (ready, fields.get(CACHE_CONTROL)) else {
-        return;
-    };
-    if selected.representation.is_steady() && selected.original.is_steady() {
-        let mut lines = Vec::with_capacity(512);
-        field_lines(&mut lines, fields);
-        // Somebody else may have been faster, with the same fields.
-        let _ = ready.set(Ready {
-            negotiable: selected.negotiable,
-            dictionary: selected.dictionary.clone(),
-            cache_control: cache_control.clone(),
-            fields: fields.clone(),
-            lines: lines.into(),
-        });
-    }
 }
 
 /// All of the representation, without what describes it.
@@ -354,7 +225,7 @@ fn describe(fields: &mut HeaderMap, selected: &Selected, tag: &EntityTag, policy
     fields.insert(VARY, HeaderValue::from_static(vary));
 }
 
-fn cache_control(selected: &Selected, policy: Policy<'_>) -> HeaderValue {
+pub(super) fn cache_control(selected: &Selected, policy: Policy<'_>) -> HeaderValue {
     match policy.cache_control {
         _ if selected.is_fallback => NO_CACHE.clone(),
         Some(rule) => rule.clone(),

@@ -26,6 +26,13 @@ const SIDECARS: [ContentCoding; 3] = [
     ContentCoding::Gzip,
 ];
 
+/// What is sent of a file, and is at hand.
+pub(super) enum Held {
+    /// The file itself.
+    File,
+    Coding(Arc<Representation>),
+}
+
 /// Where a coding comes from.
 enum Source {
     Sidecar,
@@ -33,11 +40,32 @@ enum Source {
 }
 
 impl Files {
-    pub(super) async fn select(
+    /// All of step 4.
+    pub(super) async fn select_any(
         &self,
         file: Arc<Representation>,
         request: &FileRequest<'_>,
+        is_fallback: bool,
     ) -> Selected {
+        // A page that stands in for any path is the dictionary of none.
+        let offer = (!is_fallback)
+            .then(|| self.dictionary_offer(&file, request.uri.path(), request.cache_control))
+            .flatten();
+        let Some(offer) = offer else {
+            return self.select(file, request).await;
+        };
+        let by_dictionary = self.select_by_dictionary(&file, request.headers, &offer);
+        let selected = match Box::pin(by_dictionary).await {
+            Some(selected) => selected,
+            None => self.select(file, request).await,
+        };
+        Selected {
+            dictionary: Some(offer),
+            ..selected
+        }
+    }
+
+    async fn select(&self, file: Arc<Representation>, request: &FileRequest<'_>) -> Selected {
         let headers = request.headers;
         if file.negotiable && !headers.contains_key(ACCEPT_ENCODING) {
             let negotiable = self.is_negotiable(&file, CodingSet::default());
@@ -71,36 +99,36 @@ impl Files {
         Selected::identity(file).negotiable(negotiable)
     }
 
-    /// The same without waiting: `None` when it takes more than a look, else the coding, if any.
+    /// The same without waiting: `None` when it takes more than a look, else what is sent.
     pub(super) fn select_held(
         &self,
         file: &Arc<Representation>,
         sidecars: CodingSet,
         codings: &[u8],
         cache_control: Option<&HeaderValue>,
-    ) -> Option<Option<Arc<Representation>>> {
+    ) -> Option<Held> {
         let made = self.made_of(file, cache_control);
         if sidecars.is_empty() && made.is_empty() {
-            return Some(None);
+            return Some(Held::File);
         }
         let mut accepted = Accepted::default();
         accepted.read(codings);
         let Some((source, coding)) = self.choose(&accepted, sidecars, made) else {
-            return Some(None);
+            return Some(Held::File);
         };
         let held = match source {
             Source::Sidecar => {
                 let path = [&*file.path, coding.extension()].concat();
-                let sidecar = self.cache.held(&self.docroot, &path)?;
-                let is_good = !sidecar.stamp.is_older_than(&file.stamp)
-                    && sidecar.verified.get() == Some(&(file.stamp, true));
+                let sidecar = self.cache.held_whatever(&self.docroot, &path)?;
+                // These bytes decode to the file as it is now, whatever has become of their own file; that is looked at once a second.
+                let is_good = sidecar.verified.get() == Some(&(file.stamp, true));
                 is_good.then_some(sidecar)
             }
             Source::Made => self
                 .cache
                 .held_coding(&self.docroot, file, &Recipe::plain(coding)),
         };
-        held.map(Some)
+        held.map(Held::Coding)
     }
 
     /// Whether another client may get another coding.

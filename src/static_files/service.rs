@@ -21,7 +21,7 @@ use crate::rejection::Rejection;
 
 /// The files of one document root, as a tower service: mount it in any router, or call it yourself.
 ///
-/// It answers GET, HEAD and OPTIONS with validators, preconditions, ranges, sidecars and a cache policy as the whole server does; what it
+/// It answers GET, HEAD and OPTIONS with validators, preconditions, ranges, content codings and a cache policy as the whole server does; what it
 /// does not look at is the request's host, nor who may read what. Every request is answered: a refused one has a
 /// [`Rejection`] in the extensions of its response.
 ///

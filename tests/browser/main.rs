@@ -10,6 +10,7 @@ mod assets;
 mod chromium;
 mod conversations;
 mod devtools;
+mod dictionaries;
 mod links;
 mod listings;
 mod looks;

@@ -250,7 +250,7 @@ mod tests {
         let key = key(b"x");
         assert_eq!(key_of(&name_of(key)), Some(key));
         for name in [
-            "".to_owned(),
+            String::new(),
             EXTENSION.to_owned(),
             name_of(key).to_uppercase(),
             format!("{}x", name_of(key)),

@@ -26,9 +26,9 @@ pub(in crate::static_files) struct Workshop {
     /// Those that are made for any client.
     made: CodingSet,
     /// The largest coding that there is room for, in bytes.
-    pub(super) largest_held: u64,
-    pub(super) jobs: Jobs,
-    pub(in crate::static_files) dictionaries: Dictionaries,
+    pub(in crate::static_files) largest_held: u64,
+    pub(in crate::static_files) jobs: Jobs,
+    pub(in crate::static_files) dictionaries: Arc<Dictionaries>,
     pending: Mutex<Pending>,
 }
 
@@ -77,10 +77,17 @@ impl Workshop {
             order: order.into(),
             made: config.codings.iter().copied().collect(),
             largest_held,
-            dictionaries: Dictionaries::new(&config.dictionaries, &jobs),
+            dictionaries: Arc::new(Dictionaries::new(&config.dictionaries, &jobs)),
             jobs,
             pending: Mutex::default(),
             config: config.clone(),
+        }
+    }
+
+    /// Takes over what another one has of former versions, as long as it has the same bounds.
+    pub(in crate::static_files) fn succeed(&mut self, former: &Self) {
+        if self.config.dictionaries == former.config.dictionaries {
+            self.dictionaries = Arc::clone(&former.dictionaries);
         }
     }
 

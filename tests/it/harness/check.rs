@@ -159,9 +159,15 @@ impl Response {
                 self.lists("Vary", "Accept-Encoding"),
                 "Vary with {coding}: {self:?}"
             );
+            let is_by_dictionary = ["dcb", "dcz"].contains(&coding);
             assert!(
-                ["gzip", "br", "zstd"].contains(&coding),
+                is_by_dictionary || ["gzip", "br", "zstd"].contains(&coding),
                 "a known coding: {self:?}"
+            );
+            // RFC 9842 §6.2
+            assert!(
+                !is_by_dictionary || self.lists("Vary", "Available-Dictionary"),
+                "Vary with {coding}: {self:?}"
             );
         }
         if let Some(media_type) = self.value("Content-Type") {

@@ -353,7 +353,7 @@ fn until_something_is_there(site: &Path) {
 }
 
 fn many(folder: &Path) {
-    for number in 0..40 {
+    for number in 0..16 {
         let path = folder.join(format!("site/many/{number}.js"));
         write(&path, script());
     }
@@ -412,7 +412,7 @@ fn after_a_kill_the_server_and_the_next_run_find_everything_well() {
         1,
         "that of a run that is still at it stays"
     );
-    assert_eq!(sidecars(&site).len(), 3 * 44);
+    assert_eq!(sidecars(&site).len(), 3 * 20);
     assert_eq!(compress(folder.path(), &["--check"]).0, Some(0));
 }
 
@@ -435,7 +435,7 @@ fn several_runs_at_a_time_do_not_harm_each_other() {
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
         assert!(output.status.success());
     }
-    assert_eq!((sidecars(&site).len(), leftovers(&site)), (3 * 44, 0));
+    assert_eq!((sidecars(&site).len(), leftovers(&site)), (3 * 20, 0));
     assert_eq!(compress(folder.path(), &["--check"]).0, Some(0));
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct Compression {
     /// `dictionary`. `0`: nothing is compressed so.
     /// Default: `"64MiB"`.
     pub(crate) dictionary_memory: Option<Size>,
-    /// The largest file that is kept for that; it must be one that is held in memory as well (`file` in `[cache]`).
+    /// The largest file that is kept for that.
     /// Default: `"8MiB"`.
     pub(crate) dictionary_largest: Option<Size>,
     /// A folder in which former versions are kept over restarts; relative to the configuration file. It must exist, be writable for the

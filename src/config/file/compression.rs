@@ -43,11 +43,12 @@ pub(crate) struct Compression {
     /// `dictionary`. `0`: nothing is compressed so.
     /// Default: `"64MiB"`.
     pub(crate) dictionary_memory: Option<Size>,
-    /// The largest file that is kept for that; it must be one that is held in memory as well (`file` in `[cache]`).
+    /// The largest file that is kept for that.
     /// Default: `"8MiB"`.
     pub(crate) dictionary_largest: Option<Size>,
     /// A folder in which former versions are kept over restarts; relative to the configuration file. It must exist, be writable for the
-    /// server, and lie outside of all docroots.
+    /// server, and lie outside of all docroots. It grows to
+    /// sixteen times `dictionary_memory`; then the oldest go.
     /// Default: none; they are kept in memory only.
     pub(crate) dictionary_folder: Option<Text>,
 }

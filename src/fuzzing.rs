@@ -3,6 +3,7 @@
 
 #![allow(clippy::missing_panics_doc, reason = "panics are the answer")]
 
+mod coding;
 mod exchange;
 
 use bytes::BytesMut;
@@ -20,6 +21,7 @@ use crate::http1::plain::PlainGet;
 use crate::server::proxy_protocol::parse::{self as proxy_protocol, LONGEST, Parsed};
 use crate::static_files::path::RelativePath;
 
+pub use coding::{coded_dictionary, coded_stream};
 pub use exchange::{chunked, exchange};
 
 /// A path is inside the docroot, made of names, and decoded exactly once.
@@ -411,6 +413,22 @@ mod tests {
         #[test]
         fn host(value in like(r"([a-zA-Z0-9_-]{0,3}\.?|\[[0-9a-f:]{0,9}\]|[@/, %]){0,4}(:[0-9]{0,6})?")) {
             super::host(&value);
+        }
+    }
+
+    proptest! {
+        // Coders are slow.
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn coded_stream(input in proptest::collection::vec(any::<u8>(), 0..2000)) {
+            super::coded_stream(&input);
+        }
+
+        /// Few different bytes, so that much repeats, across the end of the dictionary too.
+        #[test]
+        fn coded_dictionary(part in any::<u8>(), input in proptest::collection::vec(0_u8..3, 0..600)) {
+            super::coded_dictionary(&[&[part][..], &input].concat());
         }
     }
 }

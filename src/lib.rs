@@ -55,7 +55,6 @@ mod proxy;
 
 mod transform;
 
-#[allow(dead_code)]
 mod coding;
 
 mod observe;

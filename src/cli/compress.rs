@@ -120,7 +120,11 @@ async fn compress(args: &CompressArgs) -> io::Result<ExitCode> {
     progress.end();
     match end {
         End::Stopped(signal) => {
-            say("stopped; what was written is whole, and the next run goes on from there");
+            say(if args.check {
+                "stopped"
+            } else {
+                "stopped; what was written is whole, and the next run goes on from there"
+            });
             Ok(signal.exit_code())
         }
         End::Done(summary) => {
@@ -161,7 +165,7 @@ fn go_through(work: &SidecarWork, progress: &Progress, check: bool) -> Summary {
     let tell = |sidecar: &Sidecar<'_>| {
         noted().note(sidecar);
         if let Some(problem) = problem(sidecar) {
-            progress.say(&format!("{}: {problem}", sidecar.path().display()));
+            progress.say(&problem);
         }
         progress.advance(sidecar);
     };
@@ -175,11 +179,13 @@ fn go_through(work: &SidecarWork, progress: &Progress, check: bool) -> Summary {
 
 /// What is wrong with a sidecar.
 fn problem(sidecar: &Sidecar<'_>) -> Option<String> {
+    let path = sidecar.path();
+    let path = path.display();
     let original = Path::new(sidecar.original.file_name().unwrap_or_default()).display();
     match &sidecar.state {
-        SidecarState::Stale => Some(format!("is older than {original}")),
-        SidecarState::Broken => Some(format!("does not decode to {original}")),
-        SidecarState::Failed(error) => Some(error.to_string()),
+        SidecarState::Stale => Some(format!("{path}: is older than {original}")),
+        SidecarState::Broken => Some(format!("{path}: does not decode to {original}")),
+        SidecarState::Failed(error) => Some(format!("error: {path}: {error}")),
         _ => None,
     }
 }

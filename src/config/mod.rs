@@ -234,7 +234,7 @@ impl SandboxPolicy {
 pub(crate) struct CacheConfig {
     /// Bytes; 0: nothing is held. Default: 256 MiB.
     pub(crate) memory: u64,
-    /// The largest file held, in bytes. Default: 4 MiB.
+    /// The largest file held, in bytes. Default: 1 MiB.
     pub(crate) file: u64,
     /// How long a held file is trusted; zero: `statx` at each request. Default: zero.
     pub(crate) revalidate: Duration,
@@ -244,7 +244,7 @@ impl Default for CacheConfig {
     fn default() -> Self {
         Self {
             memory: 256 << 20,
-            file: 4 << 20,
+            file: 1 << 20,
             revalidate: Duration::ZERO,
         }
     }

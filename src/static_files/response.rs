@@ -12,6 +12,7 @@ use super::listing;
 use super::outcome::{self, Outcome, Part, Refusal, Selected};
 use super::ready::{from_ready, keep, ready_answers, ready_made};
 use super::representation::Content;
+use crate::coding::stream;
 use crate::header::accept;
 use crate::header::dictionary::USE_AS_DICTIONARY;
 use crate::header::digest::REPR_DIGEST;
@@ -19,7 +20,6 @@ use crate::header::entity_tag::EntityTag;
 use crate::header::multipart::{self, Boundary, Multipart};
 use crate::header::range::{self, ByteRange};
 use crate::transform::cache_policy::{IMMUTABLE, NO_CACHE, NO_STORE};
-use crate::transform::compression;
 use crate::transform::error_body;
 
 /// What the settings of a route or site say about a successful answer.
@@ -153,7 +153,7 @@ fn whole(method: &Method, selected: &Selected) -> Response<Body> {
     if selected.is_coded_as_sent {
         let mut response = Response::new(match method {
             &Method::HEAD => Body::empty(),
-            _ => compression::coded(whole_body(method, selected), selected.coding),
+            _ => stream::coded(whole_body(method, selected), selected.coding),
         });
         response.headers_mut().insert(CONTENT_TYPE, media_type);
         return response;

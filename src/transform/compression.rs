@@ -3,34 +3,21 @@
 //! 1. Whether an answer is coded at all: of a compressible type, whole, not coded yet, not to be left as it is, not an event stream.
 //! 2. By which coding: the client's choice among ours.
 //! 3. Its fields: what was said of the bytes that came holds no longer for those that are sent.
-//! 4. Its body: what came so far is sent when nothing more has come, so nobody waits for what is there.
+//! 4. Its body: coded as it passes (`coding::stream`).
 //!
 //! What a secret and what a client chose share one answer, its length tells of the secret (BREACH): only routes that ask for it are coded.
 
-use std::io::{self, Write as _};
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use bytes::Bytes;
-use flate2::write::GzEncoder;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
     ETAG, HeaderName, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use http_body::{Body as _, Frame};
+use http_body::Body as _;
 
+use crate::coding::stream;
 use crate::config::CompressionConfig;
-use crate::header::accept_encoding::{ContentCoding, negotiate};
+use crate::header::accept_encoding::negotiate;
 use crate::static_files::body::Body;
-
-/// Coded bytes that are handed on at the latest, though more is there to be coded.
-const PIECE: usize = 64 << 10;
-
-/// Quick ones: somebody waits.
-const GZIP: u32 = 5;
-const BROTLI: u32 = 4;
-const ZSTD: i32 = 3;
 
 /// Digests of the bytes that came (RFC 9530, and what was before it).
 const OF_THE_BYTES: [HeaderName; 4] = [
@@ -69,17 +56,9 @@ pub(crate) fn compress(
     let body = match method {
         // It would have been coded as well.
         &Method::HEAD => body,
-        _ => coded(body, coding),
+        _ => stream::coded(body, coding),
     };
     Response::from_parts(parts, body)
-}
-
-/// Step 4.
-pub(crate) fn coded(body: Body, coding: ContentCoding) -> Body {
-    match Encoder::new(coding) {
-        Ok(encoder) => Body::stream(Coded::new(body, encoder)),
-        Err(error) => Body::stream(Coded::failed(body, error)),
-    }
 }
 
 /// Step 1.
@@ -128,174 +107,14 @@ fn weaken(fields: &mut HeaderMap) {
     }
 }
 
-/// Writes coded bytes into a vector.
-enum Encoder {
-    Gzip(GzEncoder<Vec<u8>>),
-    Brotli(Box<brotli::CompressorWriter<Vec<u8>>>),
-    Zstd(Box<zstd::stream::write::Encoder<'static, Vec<u8>>>),
-}
-
-impl Encoder {
-    fn new(coding: ContentCoding) -> io::Result<Self> {
-        Ok(match coding {
-            ContentCoding::Brotli => Self::Brotli(Box::new(brotli::CompressorWriter::new(
-                Vec::new(),
-                4096,
-                BROTLI,
-                20,
-            ))),
-            ContentCoding::Zstd => Self::Zstd(Box::new(zstd::stream::write::Encoder::new(
-                Vec::new(),
-                ZSTD,
-            )?)),
-            ContentCoding::Gzip
-            | ContentCoding::Identity
-            | ContentCoding::DictionaryZstd
-            | ContentCoding::DictionaryBrotli => {
-                let level = flate2::Compression::new(GZIP);
-                Self::Gzip(GzEncoder::new(Vec::new(), level))
-            }
-        })
-    }
-
-    fn write(&mut self, data: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Gzip(encoder) => encoder.write_all(data),
-            Self::Brotli(encoder) => encoder.write_all(data),
-            Self::Zstd(encoder) => encoder.write_all(data),
-        }
-    }
-
-    /// What was written can be decoded from what was coded then.
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Gzip(encoder) => encoder.flush(),
-            Self::Brotli(encoder) => encoder.flush(),
-            Self::Zstd(encoder) => encoder.flush(),
-        }
-    }
-
-    fn coded(&mut self) -> &mut Vec<u8> {
-        match self {
-            Self::Gzip(encoder) => encoder.get_mut(),
-            Self::Brotli(encoder) => encoder.get_mut(),
-            Self::Zstd(encoder) => encoder.get_mut(),
-        }
-    }
-
-    fn finish(self) -> io::Result<Vec<u8>> {
-        match self {
-            Self::Gzip(encoder) => encoder.finish(),
-            Self::Brotli(encoder) => Ok(encoder.into_inner()),
-            Self::Zstd(encoder) => encoder.finish(),
-        }
-    }
-}
-
-struct Coded {
-    body: Body,
-    /// None once all is coded.
-    encoder: Option<Encoder>,
-    error: Option<io::Error>,
-    /// Something was written since the last flush.
-    is_held: bool,
-    trailers: Option<HeaderMap>,
-}
-
-impl Coded {
-    fn new(body: Body, encoder: Encoder) -> Self {
-        Self {
-            body,
-            encoder: Some(encoder),
-            error: None,
-            is_held: false,
-            trailers: None,
-        }
-    }
-
-    fn failed(body: Body, error: io::Error) -> Self {
-        Self {
-            body,
-            encoder: None,
-            error: Some(error),
-            is_held: false,
-            trailers: None,
-        }
-    }
-
-    /// `None`: nothing to be handed on yet.
-    fn take(&mut self, frame: Option<io::Result<Frame<Bytes>>>) -> io::Result<Option<Bytes>> {
-        let Some(encoder) = &mut self.encoder else {
-            return Ok(None);
-        };
-        match frame.transpose()?.map(Frame::into_data) {
-            Some(Ok(data)) => {
-                encoder.write(&data)?;
-                self.is_held = true;
-                let coded = encoder.coded();
-                Ok((coded.len() >= PIECE).then(|| std::mem::take(coded).into()))
-            }
-            ended => {
-                if let Some(Err(frame)) = ended {
-                    self.trailers = frame.into_trailers().ok();
-                }
-                let coded = self.encoder.take().map(Encoder::finish).transpose()?;
-                Ok(coded.filter(|coded| !coded.is_empty()).map(Bytes::from))
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<Option<Bytes>> {
-        let Some(encoder) = self.encoder.as_mut().filter(|_| self.is_held) else {
-            return Ok(None);
-        };
-        encoder.flush()?;
-        self.is_held = false;
-        let coded = std::mem::take(encoder.coded());
-        Ok((!coded.is_empty()).then(|| coded.into()))
-    }
-}
-
-impl http_body::Body for Coded {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let this = self.get_mut();
-        if let Some(error) = this.error.take() {
-            return Poll::Ready(Some(Err(error)));
-        }
-        while this.encoder.is_some() {
-            let coded = match Pin::new(&mut this.body).poll_frame(context) {
-                Poll::Ready(frame) => this.take(frame),
-                Poll::Pending => match this.flush() {
-                    Ok(None) => return Poll::Pending,
-                    flushed => flushed,
-                },
-            };
-            if let Some(coded) = coded.transpose() {
-                return Poll::Ready(Some(coded.map(Frame::data)));
-            }
-        }
-        Poll::Ready(
-            this.trailers
-                .take()
-                .map(|trailers| Ok(Frame::trailers(trailers))),
-        )
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.encoder.is_none() && self.trailers.is_none() && self.error.is_none()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
+    use std::io::{self, Read as _};
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
+    use bytes::Bytes;
+    use http_body::Frame;
     use http_body_util::BodyExt as _;
 
     use super::*;

@@ -50,7 +50,7 @@ fn cost(length: u64, coding: SidecarCoding) -> u64 {
     let factor = match coding {
         SidecarCoding::Brotli => 10,
         SidecarCoding::Zstd => 4,
-        _ => 1,
+        SidecarCoding::Gzip => 1,
     };
     length.saturating_mul(factor)
 }

@@ -14,7 +14,7 @@ pub(crate) struct Cache {
     /// Default: `"256MiB"`.
     pub(crate) memory: Option<Size>,
     /// The largest file that is held; larger ones are streamed from the disk.
-    /// Default: `"4MiB"`.
+    /// Default: `"1MiB"`.
     pub(crate) file: Option<Size>,
     /// How long a held file is trusted before the disk is asked again whether it has changed.
     /// Default: `"0s"`, ask at each request.

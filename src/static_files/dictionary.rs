@@ -152,17 +152,14 @@ impl Files {
     /// Step 3. Cheap when it is kept already.
     pub(super) fn keep_dictionary(&self, file: &Arc<Representation>, offer: &Arc<DictionaryOffer>) {
         let dictionaries = &self.cache.workshop.dictionaries;
-        match (&file.content, file.digest) {
-            (Content::Memory(bytes), Some(digest)) => {
-                dictionaries.keep(offer.family, digest, bytes);
-            }
-            _ => {
-                let digest = offer.digest.get();
-                let is_kept = digest.and_then(|digest| dictionaries.find(offer.family, digest));
-                if is_kept.is_none() {
-                    self.read_dictionary(file, offer);
-                }
-            }
+        if let (Content::Memory(bytes), Some(digest)) = (&file.content, file.digest) {
+            dictionaries.keep(offer.family, digest, bytes);
+            return;
+        }
+        let digest = offer.digest.get();
+        let kept = digest.and_then(|digest| dictionaries.find(offer.family, digest));
+        if kept.is_none() {
+            self.read_dictionary(file, offer);
         }
     }
 

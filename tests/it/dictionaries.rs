@@ -284,6 +284,17 @@ fn ranges_and_preconditions_are_of_the_coding_that_is_sent() {
 }
 
 #[test]
+fn who_has_this_very_version_gets_next_to_nothing() {
+    let server = serve("");
+    for coding in ["dcb", "dcz"] {
+        let accept = format!("Accept-Encoding: br, {coding}");
+        let answer = server.get(OLD, &[&accept, &available(script(1))]);
+        let answer = answer.expect(200).expect_field("Content-Encoding", coding);
+        assert!(answer.body.len() < 100, "{answer:?}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_held_in_memory_is_a_dictionary_too() {
     let server = serve("\n[cache]\nfile = \"1KiB\"");
     // It is read when nobody waits for it.

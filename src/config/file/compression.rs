@@ -47,7 +47,8 @@ pub(crate) struct Compression {
     /// Default: `"8MiB"`.
     pub(crate) dictionary_largest: Option<Size>,
     /// A folder in which former versions are kept over restarts; relative to the configuration file. It must exist, be writable for the
-    /// server, and lie outside of all docroots.
+    /// server, and lie outside of all docroots. It grows to
+    /// sixteen times `dictionary_memory`; then the oldest go.
     /// Default: none; they are kept in memory only.
     pub(crate) dictionary_folder: Option<Text>,
 }

@@ -54,7 +54,9 @@ pub(crate) struct Site {
     pub(crate) compress: Option<Switch>,
     /// Which files serve as dictionaries (RFC 9842): a client that has one is sent a later version as what has changed in it.
     /// `"fingerprinted"`, those with a fingerprint in their name (`app.3f9a1c7b.js`), each for the same name with another one; `"off"`, none;
-    /// or a pattern such as `"/data/*.json"`, in which `*` stands for any characters: all files at such paths, each for all of them.
+    /// or a pattern such as `"/data/*.json"`, in which `*` stands for any characters: all files at such paths, each for all of them. Browsers use one
+    /// only while they need not ask for it again, so such files want a `cache_control` with `max-age`. Pages of other origins are never sent
+    /// what depends on it.
     /// Default: `"fingerprinted"`.
     pub(crate) dictionary: Option<Text>,
     /// `Cache-Control` for every file of the site; the answer of `spa` to paths without a file is always `no-cache`.

@@ -66,7 +66,9 @@ mod rejection;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 
-pub use coding::sidecars::{Sidecar, SidecarCoding, SidecarState, SidecarWork, Sidecars};
+pub use coding::sidecars::{
+    Sidecar, SidecarCoding, SidecarState, SidecarWork, Sidecars, UnknownCoding,
+};
 pub use config::{AccessLog, Config, ConfigBuilder, ConfigError, Listen, ListenAddress};
 pub use http1::Interim;
 pub use observe::{AccessLogLayer, AccessLogService, AccessRecorder, LogFormat, LoggedBody};

@@ -247,10 +247,21 @@ fn a_check_tells_what_does_not_decode_and_changes_nothing() {
         b"no zstd"
     );
 
+    let (code, _, problems) = compress(folder.path(), &[]);
+    assert_eq!(code, Some(1));
+    assert!(
+        problems.contains("app.js.gz: is younger than its original and holds something else"),
+        "somebody's own archive: {problems}"
+    );
+    assert_eq!(
+        gunzip(&site.join("app.js.gz")),
+        fs::read(site.join("index.html")).expect("the other file")
+    );
+    fs::remove_file(site.join("app.js.gz")).expect("removed");
     let (code, told, _) = compress(folder.path(), &[]);
     assert_eq!(code, Some(0));
     assert!(
-        told.contains("\nsidecars: 4 written, 8 up to date in "),
+        told.contains("\nsidecars: 1 written, 11 up to date in "),
         "{told}"
     );
     let (code, told, problems) = compress(folder.path(), &["--check", "--quiet"]);

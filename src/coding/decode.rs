@@ -21,6 +21,27 @@ pub(crate) fn decodes_to(coding: ContentCoding, coded: impl Read, file: impl Rea
     is_same.unwrap_or(false)
 }
 
+/// Whether it is a coding of anything, from its beginning to its end.
+pub(crate) fn is_sound(coding: ContentCoding, coded: impl Read) -> bool {
+    let mut coded = BufReader::with_capacity(CHUNK, coded);
+    let mut nowhere = io::sink();
+    let decoded = match coding {
+        ContentCoding::Gzip => io::copy(
+            &mut flate2::bufread::MultiGzDecoder::new(coded),
+            &mut nowhere,
+        ),
+        ContentCoding::Brotli => {
+            let mut decoder = brotli_decompressor::Decompressor::new(coded, CHUNK);
+            io::copy(&mut decoder, &mut nowhere)
+        }
+        ContentCoding::Zstd => ruzstd::decoding::StreamingDecoder::new(&mut coded)
+            .map_err(io::Error::other)
+            .and_then(|mut first| io::copy(&mut first, &mut nowhere)),
+        _ => return false,
+    };
+    decoded.is_ok_and(|length| length > 0)
+}
+
 /// Whether this stream of Brotli gives the bytes to a client that has the dictionary.
 pub(crate) fn decodes_with(dictionary: &[u8], coded: &[u8], bytes: &[u8]) -> bool {
     let dictionary = dictionary.to_vec().into();
@@ -89,6 +110,16 @@ mod tests {
         assert!(!holds(b"no gzip at all", &file));
         let two_members = [gzip(&file), gzip(b"and more")].concat();
         assert!(holds(&two_members, &[&file[..], b"and more"].concat()));
+    }
+
+    #[test]
+    fn a_coding_of_anything_is_sound_when_it_is_whole() {
+        let coded = gzip(b"some other content");
+        assert!(is_sound(ContentCoding::Gzip, &coded[..]));
+        assert!(!is_sound(ContentCoding::Gzip, &coded[..coded.len() - 1]));
+        assert!(!is_sound(ContentCoding::Gzip, &b"no gzip"[..]));
+        assert!(!is_sound(ContentCoding::Zstd, &coded[..]));
+        assert!(!is_sound(ContentCoding::Zstd, &b""[..]));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Threads for work that would hold up a worker: few, of low priority, started when there is something to do.
 //!
-//! 1. What somebody waits for is done first; what only makes things better is done by one thread, which the system runs when nobody else
-//!    wants the core.
-//! 2. A thread that finds nothing to do for a while ends.
-//! 3. The queue is bounded: what does not fit is not done, and the caller sends what is there.
+//! 1. They run in the time that workers leave, and give way to one at once. What somebody waits for and what only makes things better have
+//!    threads of their own.
+//! 2. Where workers leave no time, what somebody has waited for too long is done on a thread that gets a small share.
+//! 3. A thread that finds nothing to do for a while ends.
+//! 4. The queue is bounded: what does not fit is not done, and the caller sends what is there.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -32,13 +33,15 @@ pub(crate) type Job = Box<dyn FnOnce() + Send>;
 pub(crate) enum Urgency {
     /// A request.
     Waited,
+    /// A request, for too long.
+    Hurried,
     /// Nobody.
     Spare,
 }
 
 /// Clones share the threads.
 #[derive(Clone, Debug)]
-pub(crate) struct Jobs(Arc<[Lane; 2]>);
+pub(crate) struct Jobs(Arc<[Lane; 3]>);
 
 #[derive(Debug)]
 struct Lane {
@@ -65,7 +68,7 @@ impl std::fmt::Debug for State {
 }
 
 impl Jobs {
-    /// At most so many jobs that are waited for at a time, and one that is not.
+    /// At most so many jobs that are waited for at a time, as many that are hurried, and one that nobody waits for.
     pub(crate) fn new(most: NonZeroUsize) -> Self {
         let lane = |urgency, most| Lane {
             urgency,
@@ -75,13 +78,14 @@ impl Jobs {
         };
         Self(Arc::new([
             lane(Urgency::Waited, most.get()),
+            lane(Urgency::Hurried, most.get()),
             lane(Urgency::Spare, 1),
         ]))
     }
 
     /// Whether it will be done.
     pub(crate) fn submit(&self, urgency: Urgency, job: Job) -> bool {
-        let index = usize::from(urgency == Urgency::Spare);
+        let index = urgency as usize;
         let lane = &self.0[index];
         let mut state = lane.lock();
         if state.waiting.len() >= QUEUE {

@@ -8,8 +8,9 @@
 mod workshop;
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -21,12 +22,15 @@ use crate::coding::encode::{Effort, encode, encode_with_dictionary};
 use crate::coding::jobs::Urgency;
 use crate::header::accept_encoding::ContentCoding;
 use crate::header::entity_tag::EntityTag;
-use workshop::{Place, Task};
+use workshop::{Claim, Place, Task};
 
 pub(super) use workshop::Workshop;
 
 /// Answers after which a coding is worth the best effort.
 const HOT: u32 = 16;
+
+/// Jobs are done in the time that the workers leave. When that is none for so long, the job is given a share of its own.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The saving from which on a coding is sent, in percent: less is not worth the decoding.
 const LEAST_SAVING: u64 = 5;
@@ -65,6 +69,17 @@ enum Origin {
     Digest(Digest),
     /// It is not held in memory.
     Stamp(Stamp),
+}
+
+/// A coding that somebody waits for.
+struct Work {
+    cache: Arc<Cache>,
+    docroot: Docroot,
+    file: Arc<Representation>,
+    recipe: Recipe,
+    /// None: it is done.
+    claim: Mutex<Option<Claim>>,
+    tell: watch::Sender<Place>,
 }
 
 /// How a file can be had in a coding.
@@ -130,13 +145,21 @@ impl Cache {
         if let Some(held) = self.held_coding(docroot, file, recipe) {
             return Coded::Held(held);
         }
-        match self.begin(docroot, file, recipe) {
+        let task = Task {
+            key: recipe.key(docroot, &file.path),
+            of: Origin::of(file),
+        };
+        let Some(mut result) = self.begin(docroot, file, recipe, &task) else {
+            return Coded::Not;
+        };
+        let in_time = tokio::time::timeout(PATIENCE, result.wait_for(Option::is_some));
+        if in_time.await.is_err() {
+            self.workshop.hurry(&task);
+        }
+        match result.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(Some(coded))) => Coded::Held(Arc::clone(coded)),
             // An error: the job has panicked.
-            Some(mut result) => match result.wait_for(Option::is_some).await.as_deref() {
-                Ok(Some(Some(coded))) => Coded::Held(Arc::clone(coded)),
-                _ => Coded::Not,
-            },
-            None => Coded::Not,
+            _ => Coded::Not,
         }
     }
 
@@ -196,33 +219,24 @@ impl Cache {
         docroot: &Docroot,
         file: &Arc<Representation>,
         recipe: &Recipe,
+        task: &Task,
     ) -> Option<watch::Receiver<Place>> {
-        let task = Task {
-            key: recipe.key(docroot, &file.path),
-            of: Origin::of(file),
-        };
         let (claim, tell) = match self.workshop.claim(task, file.length(), self)? {
             workshop::Claimed::BySomebody(result) => return Some(result),
             workshop::Claimed::Now(claim, tell) => (claim, tell),
         };
         let result = tell.subscribe();
-        let (cache, file, docroot) = (Arc::clone(self), Arc::clone(file), docroot.clone());
-        let recipe = recipe.clone();
-        let job = move || {
-            let made = cache.make(&docroot, &file, &recipe, Effort::Quick, None);
-            let made = made.unwrap_or_else(|error| {
-                tracing::debug!(%error, path = %file.path, "not compressed");
-                None
-            });
-            if let Some(coded) = &made {
-                cache.hold(recipe.key(&docroot, &file.path), coded);
-            }
-            // Held first, then no longer claimed: whoever comes in between finds one or the other.
-            drop(claim);
-            tell.send_replace(Some(made));
-        };
+        let work = Arc::new(Work {
+            cache: Arc::clone(self),
+            docroot: docroot.clone(),
+            file: Arc::clone(file),
+            recipe: recipe.clone(),
+            claim: Mutex::new(Some(claim)),
+            tell,
+        });
+        self.workshop.can_be_hurried(task, &work);
         let jobs = &self.workshop.jobs;
-        jobs.submit(Urgency::Waited, Box::new(job))
+        jobs.submit(Urgency::Waited, Box::new(move || work.run()))
             .then_some(result)
     }
 
@@ -290,6 +304,40 @@ impl Cache {
             coded.into(),
             made,
         ))))
+    }
+}
+
+impl Work {
+    /// Step 3, on a thread for it. It may run twice at a time, when somebody has lost patience: then the first result counts.
+    fn run(&self) {
+        if self.claim().is_none() {
+            return;
+        }
+        let Self {
+            cache,
+            docroot,
+            file,
+            recipe,
+            ..
+        } = self;
+        let made = cache.make(docroot, file, recipe, Effort::Quick, None);
+        let made = made.unwrap_or_else(|error| {
+            tracing::debug!(%error, path = %file.path, "not compressed");
+            None
+        });
+        let Some(claim) = self.claim().take() else {
+            return;
+        };
+        if let Some(coded) = &made {
+            cache.hold(recipe.key(docroot, &file.path), coded);
+        }
+        // Held first, then no longer claimed: whoever comes in between finds one or the other.
+        drop(claim);
+        self.tell.send_replace(Some(made));
+    }
+
+    fn claim(&self) -> MutexGuard<'_, Option<Claim>> {
+        self.claim.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -443,7 +491,7 @@ mod tests {
             key: Recipe::plain(ContentCoding::Gzip).key(&place.docroot, NAME),
             of: Origin::Digest([0; 32]),
         };
-        let claim = |bytes| place.cache.workshop.claim(task(), bytes, &place.cache);
+        let claim = |bytes| place.cache.workshop.claim(&task(), bytes, &place.cache);
         let first = claim(200 << 20);
         assert!(
             matches!(first, Some(workshop::Claimed::Now(..))),
@@ -454,7 +502,7 @@ mod tests {
             key: Recipe::plain(ContentCoding::Zstd).key(&place.docroot, NAME),
             of: Origin::Digest([0; 32]),
         };
-        let other = place.cache.workshop.claim(other, 1, &place.cache);
+        let other = place.cache.workshop.claim(&other, 1, &place.cache);
         assert!(other.is_none(), "too much is to be done");
         drop(first);
         assert_eq!(place.cache.workshop.under_way(), (0, 0));

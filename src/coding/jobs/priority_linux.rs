@@ -1,12 +1,19 @@
-//! On Linux, a thread has a nice value of its own.
+//! On Linux, each thread has a policy and a nice value of its own.
+
+use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy};
 
 use super::Urgency;
 
-/// Workers go first. That it cannot be done is no reason not to work.
+/// A thread that is idle to the scheduler gives way the moment a worker has something to do; one that is merely nice keeps the core for what
+/// is left of its slice, some milliseconds. That it cannot be done is no reason not to work.
 pub(super) fn lower(urgency: Urgency) {
-    let nice = match urgency {
-        Urgency::Waited => 10,
-        Urgency::Spare => 19,
-    };
-    let _ = rustix::process::setpriority_process(None, nice);
+    match urgency {
+        Urgency::Waited | Urgency::Spare => {
+            let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+            let thread = thread_priority::thread_native_id();
+            let _ =
+                thread_priority::set_thread_priority_and_policy(thread, ThreadPriority::Min, idle);
+        }
+        Urgency::Hurried => drop(rustix::process::setpriority_process(None, 10)),
+    }
 }

@@ -1,7 +1,7 @@
 //! One sidecar is made, if there is none that is good.
 //!
 //! 1. One that decodes to its original is kept; if it is older (a checkout gives every file the time of that moment), it gets the time of its
-//!    original.
+//!    original. One that is younger and holds something else is left alone, and told.
 //! 2. The original is coded as well as can be: in memory, or from file to file when it is large.
 //! 3. What saves too little is not kept, nor is what was there before, which is not good.
 //! 4. What was made is decoded and compared: nothing else is served either.
@@ -15,7 +15,7 @@ use super::folder::{Folder, Stamp, Temporary};
 use super::streamed;
 use super::work::Stop;
 use super::{SidecarCoding, SidecarState};
-use crate::coding::decode::decodes_to;
+use crate::coding::decode::{decodes_to, is_sound};
 use crate::coding::encode::{Effort, encode};
 
 /// Larger files are not held in memory, in bytes.
@@ -89,14 +89,31 @@ impl<'a> Maker<'a> {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
             Err(error) => return Err(error),
         };
-        if !self.is_coding_of(&sidecar, file)? {
-            return Ok(None);
-        }
         let is_stale = Stamp::of(&metadata).is_older_than(&Stamp::of(original));
+        if !self.is_coding_of(&sidecar, file)? {
+            return self.replaceable(sidecar, original, &metadata);
+        }
         let times = FileTimes::new().set_modified(original.modified()?);
         // Only the owner may: what belongs to another is made anew.
         let is_good = !is_stale || sidecar.set_times(times).is_ok();
         Ok(is_good.then_some(metadata.len()))
+    }
+
+    /// A whole coding of something else that came after the original may be somebody's only copy of it: it is not ours to overwrite.
+    fn replaceable(
+        &self,
+        mut sidecar: File,
+        original: &Metadata,
+        metadata: &Metadata,
+    ) -> io::Result<Option<u64>> {
+        sidecar.rewind()?;
+        let is_younger = Stamp::of(original).is_older_than(&Stamp::of(metadata));
+        if is_younger && is_sound(self.coding.content_coding(), &sidecar) {
+            return Err(io::Error::other(
+                "is younger than its original and holds something else: it is left as it is; move it away, or remove it",
+            ));
+        }
+        Ok(None)
     }
 
     /// `None`: the original changed meanwhile.

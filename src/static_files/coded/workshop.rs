@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::watch;
 
-use super::Origin;
+use super::{Origin, Work};
 use crate::coding::dictionaries::Dictionaries;
-use crate::coding::jobs::Jobs;
+use crate::coding::jobs::{Jobs, Urgency};
 use crate::config::CompressionConfig;
 use crate::header::accept_encoding::{CodingSet, ContentCoding};
 use crate::static_files::cache::{Cache, Key};
@@ -35,7 +35,14 @@ pub(in crate::static_files) struct Workshop {
 #[derive(Debug, Default)]
 struct Pending {
     bytes: u64,
-    tasks: HashMap<Task, watch::Receiver<Place>>,
+    tasks: HashMap<Task, UnderWay>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    result: watch::Receiver<Place>,
+    /// What could be done by another thread as well; once.
+    work: Weak<Work>,
 }
 
 /// One coding of one content.
@@ -104,20 +111,42 @@ impl Workshop {
     }
 
     /// `None`: too much is to be done already.
-    pub(super) fn claim(&self, task: Task, bytes: u64, cache: &Arc<Cache>) -> Option<Claimed> {
+    pub(super) fn claim(&self, task: &Task, bytes: u64, cache: &Arc<Cache>) -> Option<Claimed> {
         let mut pending = self.pending();
         let is_full = pending.bytes > 0 && pending.bytes + bytes > MOST_PENDING;
-        match pending.tasks.entry(task) {
-            Entry::Occupied(entry) => Some(Claimed::BySomebody(entry.get().clone())),
+        match pending.tasks.entry(task.clone()) {
+            Entry::Occupied(entry) => Some(Claimed::BySomebody(entry.get().result.clone())),
             Entry::Vacant(_) if is_full => None,
             Entry::Vacant(entry) => {
                 let (tell, result) = watch::channel(None);
                 let task = entry.key().clone();
-                entry.insert(result);
+                let work = Weak::new();
+                entry.insert(UnderWay { result, work });
                 pending.bytes += bytes;
                 let cache = Arc::clone(cache);
                 Some(Claimed::Now(Claim { cache, task, bytes }, tell))
             }
+        }
+    }
+
+    pub(super) fn can_be_hurried(&self, task: &Task, work: &Arc<Work>) {
+        if let Some(under_way) = self.pending().tasks.get_mut(task) {
+            under_way.work = Arc::downgrade(work);
+        }
+    }
+
+    /// Does it once more, on a thread that gets a share of a busy processor. Only the first call has an effect.
+    pub(super) fn hurry(&self, task: &Task) {
+        let mut pending = self.pending();
+        let Some(under_way) = pending.tasks.get_mut(task) else {
+            return;
+        };
+        let work = std::mem::take(&mut under_way.work).upgrade();
+        drop(pending);
+        if let Some(work) = work {
+            // When there is too much to do, the first one must do.
+            self.jobs
+                .submit(Urgency::Hurried, Box::new(move || work.run()));
         }
     }
 

@@ -484,6 +484,24 @@ mod tests {
         assert!(matches!(coded, Coded::Not), "replaced meanwhile");
     }
 
+    #[tokio::test]
+    async fn who_has_waited_too_long_is_served_by_another_thread() {
+        let one = CompressionConfig {
+            threads: Some(std::num::NonZeroUsize::MIN),
+            ..CompressionConfig::default()
+        };
+        let place = Place::new(&CacheConfig::default(), &one);
+        let (release, blocked) = std::sync::mpsc::channel::<()>();
+        let jobs = &place.cache.workshop.jobs;
+        jobs.submit(Urgency::Waited, Box::new(move || drop(blocked.recv())));
+        let file = place.file(words()).await;
+        let coded = place.coded(&file, ContentCoding::Gzip).await;
+        drop(release);
+        let again = place.coded(&file, ContentCoding::Gzip).await;
+        assert!(Arc::ptr_eq(held(&coded), held(&again)));
+        assert_eq!(place.cache.workshop.under_way(), (0, 0));
+    }
+
     #[test]
     fn a_job_that_panics_leaves_no_claim() {
         let place = Place::usual();

@@ -493,7 +493,10 @@ mod tests {
         let place = Place::new(&CacheConfig::default(), &one);
         let (release, blocked) = std::sync::mpsc::channel::<()>();
         let jobs = &place.cache.workshop.jobs;
-        jobs.submit(Urgency::Waited, Box::new(move || drop(blocked.recv())));
+        let wait = move || {
+            let _ = blocked.recv();
+        };
+        jobs.submit(Urgency::Waited, Box::new(wait));
         let file = place.file(words()).await;
         let coded = place.coded(&file, ContentCoding::Gzip).await;
         drop(release);

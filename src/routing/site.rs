@@ -304,7 +304,8 @@ impl Site {
             .and_then(|route| route.cache_control.as_ref())
             .or(self.cache_control.as_ref());
         let (files, path) = match route.map(|route| (route, &route.handler)) {
-            None | Some((_, Handler::Site)) => (self.files.as_ref(), path.clone()),
+            None => (self.files.as_ref(), path.clone()),
+            Some((route, Handler::Site)) => (self.files.as_ref(), route.path_for(path)),
             // Forwarding has a way of its own; what does not find it is not to be answered with a file instead.
             Some((_, Handler::Upstream(_))) => return Err(Rejection::NOT_FOUND.into()),
             Some((route, Handler::Files(files))) => (Some(files), route.path_for(path)),

@@ -240,6 +240,7 @@ fn a_route_may_have_a_docroot_of_its_own() {
     let server = TestServer::with_docroot(
         docroot,
         "[[site.route]]\npath = \"/stripped/\"\ndocroot = \"$OUTSIDE\"\nstrip_prefix = true\n\
+         [[site.route]]\npath = \"/own/\"\nstrip_prefix = true\n\
          [[site.route]]\npath = \"/files/\"\ndocroot = \"$OUTSIDE\"\n",
     );
     server
@@ -254,6 +255,10 @@ fn a_route_may_have_a_docroot_of_its_own() {
     server.get("/x.txt", &[]).expect(404);
     server
         .get("/t.bin", &[])
+        .expect(200)
+        .expect_body(pattern(1000));
+    server
+        .get("/own/t.bin", &[])
         .expect(200)
         .expect_body(pattern(1000));
     server.get("/stripped/t.bin", &[]).expect(404);

@@ -1,7 +1,9 @@
 //! What is the same for Tomcat and WildFly: the application `apps/servlet`, twice, each knowing its own sessions only.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::daemun::Daemun;
@@ -58,8 +60,15 @@ pub(crate) fn daemun(servers: [&Server; 2]) -> Daemun {
 
 /// A session stays where it began: by its cookie, or by `;jsessionid` for those who take none.
 pub(crate) fn sessions_stay_where_they_began(daemun: &Daemun) {
-    let mut places = Vec::new();
-    for round in 0..8 {
+    /// Who gets a new user is left to chance, and one of the two may have been slow to start.
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let begun = Instant::now();
+    let mut places = BTreeSet::new();
+    for round in 0.. {
+        let are_enough = round >= 8 && places.len() == 2;
+        if are_enough || begun.elapsed() > PATIENCE {
+            break;
+        }
         let user = format!("user{round}");
         let mut client = daemun.client();
         let answer = client.post("/app/login.jsp", &format!("user={user}"));
@@ -78,11 +87,10 @@ pub(crate) fn sessions_stay_where_they_began(daemun: &Daemun) {
             let answer = without_cookies.get(&location);
             assert_eq!(place_of(answer.text(), &user), place, "{location}");
         }
-        places.push(place);
+        places.insert(place);
     }
-    places.sort_unstable();
-    places.dedup();
-    assert_eq!(places, ["node1", "node2"], "both get users");
+    let both = ["node1", "node2"].map(str::to_owned);
+    assert_eq!(places, BTreeSet::from(both), "both get users");
 }
 
 /// Who is who, and where: `user at node1`.

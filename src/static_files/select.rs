@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use http::header::{ACCEPT_ENCODING, RANGE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::cache::Found;
 use super::coded::{Coded, Recipe};
@@ -54,8 +54,12 @@ impl Files {
         let Some(offer) = offer else {
             return self.select(file, request).await;
         };
-        let by_dictionary = self.select_by_dictionary(&file, request.headers, &offer);
-        let selected = match Box::pin(by_dictionary).await {
+        // Chromium looks for the hash of the dictionary at the beginning of the content, even of an answer that has none, and fails.
+        let by_dictionary = match *request.method {
+            Method::HEAD => None,
+            _ => Box::pin(self.select_by_dictionary(&file, request.headers, &offer)).await,
+        };
+        let selected = match by_dictionary {
             Some(selected) => selected,
             None => self.select(file, request).await,
         };

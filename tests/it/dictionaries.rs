@@ -260,10 +260,10 @@ fn ranges_and_preconditions_are_of_the_coding_that_is_sent() {
     let known = available(script(1));
     let whole = server.get(NEW, &[DCZ, &known]).expect(200);
     let tag = whole.entity_tag().to_owned();
+    // Browsers look for the dictionary's hash in the content of any answer in such a coding: one without content is in none.
     let head = server.head(NEW, &[DCZ, &known]).expect(200);
-    head.expect_field("Content-Encoding", "dcz")
-        .expect_field("ETag", &tag)
-        .expect_field("Content-Length", &whole.body.len().to_string());
+    assert_ne!(head.value("Content-Encoding"), Some("dcz"), "{head:?}");
+    head.expect_field("Vary", VARY);
     let if_range = format!("If-Range: {tag}");
     let part = server.get(NEW, &[DCZ, &known, "Range: bytes=8-39", &if_range]);
     let part = part.expect(206).expect_body(Sha256::digest(script(1)));

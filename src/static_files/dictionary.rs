@@ -173,10 +173,15 @@ impl Files {
         let (cache, docroot) = (Arc::clone(&self.cache), self.docroot.clone());
         let (file, reading) = (Arc::clone(file), Arc::clone(offer));
         let read = move || {
-            if let Ok(bytes) = content(&docroot, &file) {
-                let digest = *reading.digest.get_or_init(|| Sha256::digest(&bytes).into());
-                let dictionaries = &cache.workshop.dictionaries;
-                dictionaries.keep(reading.family, digest, &bytes);
+            match content(&docroot, &file) {
+                Ok(bytes) => {
+                    let digest = *reading.digest.get_or_init(|| Sha256::digest(&bytes).into());
+                    let dictionaries = &cache.workshop.dictionaries;
+                    dictionaries.keep(reading.family, digest, &bytes);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, path = %file.path, "not kept as a dictionary");
+                }
             }
             reading.is_being_read.store(false, Ordering::Release);
         };

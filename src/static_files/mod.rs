@@ -47,7 +47,6 @@ use representation::Representation;
 use select::Held;
 
 pub(crate) use outcome::{ALLOW, Outcome, Refusal};
-
 pub(crate) use response::{Policy, redirect, respond, respond_with_page};
 pub(crate) use settings::{DEFAULT_LISTING_LIMIT, Settings, SymlinkPolicy};
 

@@ -71,6 +71,7 @@ pub use coding::sidecars::{
 };
 pub use config::{AccessLog, Config, ConfigBuilder, ConfigError, Listen, ListenAddress};
 pub use http1::Interim;
+pub use observe::status;
 pub use observe::{AccessLogLayer, AccessLogService, AccessRecorder, LogFormat, LoggedBody};
 pub use proxy::{Proxy, ServerState, State as ServerCondition, Upstream};
 pub use rejection::Rejection;

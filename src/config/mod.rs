@@ -6,6 +6,7 @@
 //! 4. [`ConfigError`] tells all that is wrong: where, and what to do.
 
 mod accounts;
+mod admin;
 mod builder;
 mod compression;
 mod error;
@@ -33,6 +34,7 @@ use std::{
 use self::upstream::{ProxyConfig, UpstreamConfig};
 pub(crate) use self::{
     accounts::Identity,
+    admin::AdminConfig,
     compression::{CompressionConfig, DictionaryConfig, DictionaryPolicy},
     listen::SocketAccess,
     site::{Cors, Hsts, RouteAction, RouteConfig, SiteConfig},
@@ -78,6 +80,7 @@ pub struct Config {
     pub(crate) sandbox: SandboxPolicy,
     /// Whether or not a route leads to them.
     pub(crate) named_upstreams: Vec<Arc<UpstreamConfig>>,
+    pub(crate) admin: AdminConfig,
 }
 
 impl Config {

@@ -3,7 +3,10 @@
 pub(crate) mod access_log;
 pub(crate) mod counted_body;
 mod layer;
+pub(crate) mod observer;
 mod record;
+pub(crate) mod series;
+pub mod status;
 mod writer;
 
 pub(crate) use writer::Retired;

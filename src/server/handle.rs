@@ -22,6 +22,7 @@ use super::sandbox::Sandbox;
 use super::worker::{AnyShared, Order, Worker};
 use crate::config::{Config, Limits, Listen, ListenAddress, LogConfig};
 use crate::header::forwarded::TrustedProxies;
+use crate::observe::observer::Observer;
 use crate::observe::{AccessRecorder, Retired};
 
 /// Changes a [`Server`](crate::Server) while it serves. Cheap to clone.
@@ -43,6 +44,7 @@ struct State {
     standing: Vec<Standing>,
     workers: Vec<Enlisted>,
     limit: Arc<Limit>,
+    observer: Observer,
 }
 
 /// A socket that a worker accepts on.
@@ -73,6 +75,7 @@ impl Handle {
             standing: Vec::new(),
             workers: Vec::new(),
             limit: Limit::new(config.limits.connections),
+            observer: Observer::new(&config.admin),
         }))))
     }
 
@@ -209,6 +212,10 @@ impl Handle {
         };
         drop(log);
         retired.into_iter().for_each(Retired::join);
+    }
+
+    pub(super) fn observer(&self) -> Observer {
+        self.state().observer.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -23,6 +23,7 @@ pub(crate) mod in_memory;
 mod limit;
 pub(crate) mod listener;
 mod log;
+mod observed;
 pub(crate) mod peer;
 mod plan;
 mod prologue;

@@ -32,7 +32,8 @@ use toml::Spanned;
 pub(super) use self::server::server_url;
 use self::upstream::Upstreams;
 use super::{
-    AccessLog, CacheConfig, CompressionConfig, Config, Listen, ListenAddress, LogConfig,
+    AccessLog, AdminConfig, CacheConfig, CompressionConfig, Config, Listen, ListenAddress,
+    LogConfig,
     error::{Problem, nearest},
     file::{self, File, Number, Size, Text, Time},
     quantity,
@@ -89,6 +90,7 @@ pub(super) fn resolve(
         identity,
         sandbox,
         named_upstreams: std::mem::take(&mut judge.upstreams).into_named(),
+        admin: AdminConfig::default(),
     };
     judge.dictionaries_are_no_files(&file.compression, &config.folders());
     if judge.problems.is_empty() {

@@ -1,0 +1,52 @@
+//! Counts since the start, merged over all workers, as they are told to a monitoring system.
+
+use std::sync::Arc;
+
+/// Upper bounds of the times that requests are counted by, in seconds; whatever takes longer is counted beyond the last.
+pub(crate) const DURATION_BOUNDS: [f64; 17] = [
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0, 30.0,
+];
+
+/// Upper bounds of the sizes that bodies are counted by, in bytes.
+pub(crate) const SIZE_BOUNDS: [u64; 10] = [
+    0,
+    256,
+    1 << 10,
+    4 << 10,
+    16 << 10,
+    64 << 10,
+    256 << 10,
+    1 << 20,
+    16 << 20,
+    256 << 20,
+];
+
+/// Requests of one route by one protocol.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    pub(crate) place: Place,
+    /// `HTTP/1.0`, `HTTP/1.1`, `HTTP/2.0`
+    pub(crate) protocol: &'static str,
+    /// By class of the status, 1xx to 5xx.
+    pub(crate) classes: [u64; 5],
+    /// Answers that did not get whole to the client.
+    pub(crate) aborted: u64,
+    /// How many took as long as each of [`DURATION_BOUNDS`] (and longer than the one before), and longer than all.
+    pub(crate) durations: [u64; DURATION_BOUNDS.len() + 1],
+    /// All of them together, in seconds.
+    pub(crate) duration_sum: f64,
+    /// The same for the bytes of bodies, by [`SIZE_BOUNDS`].
+    pub(crate) sizes: [u64; SIZE_BOUNDS.len() + 1],
+    pub(crate) size_sum: u64,
+}
+
+/// What answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The first host of the site, `*`; empty: none.
+    pub(crate) site: Arc<str>,
+    /// The path of the route as configured; empty: none of them.
+    pub(crate) route: Arc<str>,
+    pub(crate) upstream: Option<Arc<str>>,
+}

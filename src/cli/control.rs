@@ -26,7 +26,7 @@ use tokio::{
 };
 
 pub(crate) use client::TargetArgs;
-pub(super) use client::{CLIENT_HELP, ask};
+pub(super) use client::{CLIENT_HELP, ask, find_socket};
 pub(super) use folder::open as open_folder;
 
 /// How long a client may take for its line, or to take the answer.

@@ -4,6 +4,7 @@
 //! drain, a command to the running server failed, or a file could not be compressed or is not what it should be;
 //! 2, something is wrong with the command line (clap's); 128 + the signal's number, a second signal ended the drain, or one ended `compress`.
 
+mod admin_client;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod compress;

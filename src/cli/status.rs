@@ -8,7 +8,7 @@ use super::show::{
 };
 
 /// So many requests of each kind; `daemun top` shows them all.
-const REQUESTS: usize = 5;
+const REQUESTS: usize = 3;
 
 /// Figures of the server for a person. Control characters of what clients sent are escaped.
 pub(super) fn text(status: &Status) -> String {
@@ -27,16 +27,14 @@ pub(super) fn text(status: &Status) -> String {
         let upstreams = sections::upstreams(&status.upstreams, status.now);
         section("Upstreams", upstreams);
     }
-    if !status.failing.is_empty() {
-        section(
-            "Failing requests, the last ones",
-            sections::failing(status, REQUESTS),
-        );
-    }
-    if !status.slowest.is_empty() {
-        let slowest = status.slowest.iter().take(REQUESTS);
-        let slowest = sections::requests(slowest, status.now);
-        section("Slowest requests of the last minutes", slowest);
+    for (name, requests) in [
+        ("Failing requests, the last ones", &status.failing),
+        ("Slowest requests of the last minutes", &status.slowest),
+    ] {
+        if !requests.is_empty() {
+            let requests = &requests[..requests.len().min(REQUESTS)];
+            section(name, sections::requests(requests, status.now));
+        }
     }
     let mut text = String::new();
     for line in lines {
@@ -44,4 +42,20 @@ pub(super) fn text(status: &Status) -> String {
         text.push('\n');
     }
     text
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A server of which there is something to say in each part.
+    pub(in crate::cli) fn full() -> Status {
+        serde_json::from_str(include_str!("../../tests/cli/status/full.json")).expect("a status")
+    }
+
+    #[test]
+    fn what_was_read_is_written_the_same() {
+        let written = serde_json::to_string(&full()).expect("JSON");
+        assert_eq!(serde_json::from_str::<Status>(&written).ok(), Some(full()));
+    }
 }

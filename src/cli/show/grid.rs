@@ -51,9 +51,12 @@ impl Grid {
     pub(in crate::cli) fn new(columns: &[&str]) -> Self {
         let aligned = columns
             .iter()
-            .map(|name| match name.starts_with('>') {
-                true => Align::Right,
-                false => Align::Left,
+            .map(|name| {
+                if name.starts_with('>') {
+                    Align::Right
+                } else {
+                    Align::Left
+                }
             })
             .collect();
         let names = columns
@@ -76,11 +79,6 @@ impl Grid {
 
     pub(in crate::cli) fn row(&mut self, cells: impl IntoIterator<Item = Piece>) {
         self.rows.push(cells.into_iter().collect());
-    }
-
-    /// Rows, the names included.
-    pub(in crate::cli) fn len(&self) -> usize {
-        self.rows.len()
     }
 
     /// The rows as lines: cells filled up to the width of their column, two spaces between them, nothing after the last.

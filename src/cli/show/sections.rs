@@ -8,7 +8,7 @@ use daemun::status::{RouteTraffic, Status, Traffic};
 
 pub(in crate::cli) use self::{
     facts::facts,
-    requests::{failing, refused, requests},
+    requests::{refused, requests},
     upstreams::upstreams,
 };
 use super::{

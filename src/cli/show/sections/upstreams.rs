@@ -2,22 +2,22 @@
 
 use daemun::status::{ServerStatus, UpstreamStatus};
 
-use super::{clean, or_none};
+use super::clean;
 use crate::cli::show::{
-    figures::{count, plural, span},
+    figures::{count, span},
     grid::{Grid, Piece, Pieces, Tone},
 };
 
-/// A line for each application, and one for each of its servers beneath it; columns are the same for all.
+/// A line for each application, and one for each of its servers beneath it, with a reason where it is not up; columns are the same for all.
 pub(in crate::cli) fn upstreams(upstreams: &[UpstreamStatus], now: f64) -> Vec<Pieces> {
     let mut grid = Grid::new(&[
         "  server",
         "state",
         ">since",
-        ">in flight",
+        ">busy",
         ">requests",
-        ">failures",
-        "why",
+        ">failed",
+        ">ejected",
     ]);
     for upstream in upstreams {
         for server in &upstream.servers {
@@ -28,7 +28,10 @@ pub(in crate::cli) fn upstreams(upstreams: &[UpstreamStatus], now: f64) -> Vec<P
     let mut told: Vec<Pieces> = lines.next().into_iter().collect();
     for upstream in upstreams {
         told.push(vec![Piece::plain(headline(upstream))]);
-        told.extend(lines.by_ref().take(upstream.servers.len()));
+        for server in &upstream.servers {
+            told.extend(lines.next());
+            told.extend(why(server));
+        }
     }
     told
 }
@@ -71,17 +74,20 @@ fn row(server: &ServerStatus, now: f64) -> [Piece; 7] {
     if server.is_backup {
         name += ", backup";
     }
-    let failures = match (server.failures, server.ejections) {
-        (failures, 0) => count(failures),
-        (failures, times) => format!("{}, {} out", count(failures), plural(times, "time")),
-    };
     [
         Piece::plain(name),
         Piece::new(clean(&server.state), state_tone(&server.state)),
         Piece::plain(span(now - server.since)),
         Piece::plain(count(server.in_flight)),
         Piece::plain(count(server.attempts)),
-        Piece::plain(failures),
-        Piece::plain(or_none(server.why.as_deref().unwrap_or_default())),
+        Piece::plain(count(server.failures)),
+        Piece::plain(count(server.ejections)),
     ]
+}
+
+/// Of one that is up there is nothing to explain.
+fn why(server: &ServerStatus) -> Option<Pieces> {
+    let why = server.why.as_deref().filter(|_| server.state != "up")?;
+    let why = format!("    {}", clean(why));
+    Some(vec![Piece::new(why, state_tone(&server.state))])
 }

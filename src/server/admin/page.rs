@@ -1,0 +1,7 @@
+//! The status page.
+
+use axum::Router;
+
+pub(super) fn router() -> Router {
+    Router::new()
+}

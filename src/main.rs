@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Verb::Compress(args) => cli::compress::run(&args),
         Verb::Reload(target) => cli::operate::reload(&target),
         Verb::Upgrade(target) => cli::operate::upgrade(&target),
+        Verb::Top(target) => cli::top::run(&target),
         Verb::Completions(args) => cli::completions::run(&args),
     }
 }

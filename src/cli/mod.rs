@@ -13,9 +13,12 @@ mod descriptors;
 mod diagnostics;
 pub(crate) mod operate;
 pub(crate) mod serve;
+mod show;
 mod signals;
 mod sockets;
+pub(crate) mod status;
 mod supervisor;
+pub(crate) mod top;
 mod welcome;
 
 use std::{io, path::Path};
@@ -74,6 +77,9 @@ pub(crate) enum Verb {
     /// Have a new process of the program take over from the running server, without a refused connection
     #[command(after_help = control::CLIENT_HELP)]
     Upgrade(operate::TargetArgs),
+    /// Show how the running server is, in the terminal, anew each second
+    #[command(after_help = top::HELP)]
+    Top(operate::TargetArgs),
     /// Print the completions for a shell
     Completions(completions::CompletionsArgs),
 }

@@ -16,7 +16,7 @@ use crate::cli::{CONFIG_FILE, print};
 pub(in crate::cli) const CLIENT_HELP: &str = "\
 Without -c and --pid it is the server of `daemun.toml` in this folder, or else the only one that this user runs.";
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct TargetArgs {
     /// The configuration file of the server [default: daemun.toml]
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -1,6 +1,6 @@
 // What whoever runs the server should look at first. Pure: a status in, a list of `{ level, text, part }` out, worst first.
 
-import { share, span, visible } from "./format.js";
+import { count, share, span, visible } from "./format.js";
 
 const SOON = 14 * 86400;
 const OUT = ["down", "ejected"];
@@ -21,16 +21,18 @@ export function attention(status) {
 function readiness({ readiness, in_flight }) {
   const found = readiness.reasons.map((reason) => ({ level: "bad", text: visible(reason), part: "" }));
   if (readiness.is_draining) {
-    const rest = in_flight === 1 ? "1 answer is" : `${in_flight} answers are`;
+    const rest = in_flight === 1 ? "1 answer is" : `${count(in_flight)} answers are`;
     found.push({ level: "warn", text: `The server was told to stop: ${rest} being finished.`, part: "" });
   }
   return found;
 }
 
-function upstreams({ upstreams, now }) {
+function upstreams({ upstreams, now, readiness }) {
   return upstreams.flatMap(({ name, servers }) => {
     const out = servers.filter((server) => OUT.includes(server.state));
     if (servers.length > 0 && out.length === servers.length) {
+      // The server is not ready because of it, and has said so.
+      if (readiness.reasons.some((reason) => reason.includes(name))) return [];
       const all = servers.length === 1 ? "Its only server is" : `All ${servers.length} of its servers are`;
       return [{ level: "bad", text: `${visible(name)} has nobody to answer. ${all} out.`, part: "upstreams-title" }];
     }
@@ -73,10 +75,10 @@ function limits({ connections, process }) {
   const found = [];
   const near = (used, most) => most > 0 && used > 0.8 * most;
   if (near(connections.open, connections.limit)) {
-    found.push({ level: "warn", text: `${connections.open} of ${connections.limit} connections are in use.`, part: "inside-title" });
+    found.push({ level: "warn", text: `${count(connections.open)} of ${count(connections.limit)} connections are in use.`, part: "inside-title" });
   }
   if (near(process.open_descriptors, process.most_descriptors)) {
-    found.push({ level: "warn", text: `${process.open_descriptors} of ${process.most_descriptors} descriptors are in use.`, part: "inside-title" });
+    found.push({ level: "warn", text: `${count(process.open_descriptors)} of ${count(process.most_descriptors)} descriptors are in use.`, part: "inside-title" });
   }
   return found;
 }

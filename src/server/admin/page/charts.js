@@ -1,6 +1,6 @@
 // The last five minutes, drawn: three charts with one time axis, and one step of them all that is read out.
 
-import { byId, children, make, say } from "./dom.js";
+import { byId, children, make, say, show } from "./dom.js";
 import { clock, count, joined, rate, share, size, time } from "./format.js";
 
 const SPAN = 300;
@@ -11,7 +11,7 @@ const [WIDTH, HEIGHT] = [STEPS * 10, 100];
 
 const CHARTS = [
   { name: "requests", title: "Requests a second", note: "red: failed (5xx)", draw: requests },
-  { name: "time", title: "Time of a request", note: "line: half of them, above it: 99 of 100", draw: times },
+  { name: "time", title: "Latency", note: "line: p50, area: up to p99", draw: times },
   { name: "bytes", title: "Bytes a second", note: "", draw: bytes },
 ];
 
@@ -31,12 +31,12 @@ export function drawCharts(status) {
     const svg = figure.querySelector("svg");
     paths(svg, shapes);
     grid(figure, lines);
-    figure.querySelector(".cursor").style.insetInlineStart = cursorAt(begin);
+    const cursor = figure.querySelector(".cursor");
+    show(cursor, chosen !== null);
+    cursor.style.insetInlineStart = `${((chosen + STEP / 2 - begin) / SPAN) * 100}%`;
   });
   readOut(status);
 }
-
-const cursorAt = (begin) => (chosen === null ? "-1%" : `${(((chosen + STEP / 2 - begin) / SPAN) * 100).toFixed(2)}%`);
 
 function frame({ title, note }) {
   const figure = make("figure", "chart");
@@ -47,7 +47,9 @@ function frame({ title, note }) {
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true");
-  plot.append(make("div", "grid"), svg, make("i", "cursor"));
+  const canvas = make("div", "canvas");
+  canvas.append(svg, make("i", "cursor"));
+  plot.append(make("div", "grid"), canvas);
   const axis = make("div", "axis");
   axis.append(make("span", "", "−5 min"), make("span", "", "now"));
   figure.append(caption, plot, axis);
@@ -90,7 +92,7 @@ function bytes(steps) {
   const top = roundUp(most / unit) * unit;
   return {
     shapes: { ok: bars(steps, perSecond.map((value) => value / top)) },
-    lines: [{ at: 1, text: joined(size(top)) }, { at: 0.5, text: joined(size(top / 2)) }],
+    lines: [{ at: 1, text: round(top) }, { at: 0.5, text: round(top / 2) }],
   };
 }
 
@@ -109,10 +111,10 @@ function times(steps) {
     const [from, to] = [height(step.latency.p50), height(step.latency.p99)];
     return box(step, Math.max(0, from), Math.max(to, from));
   });
-  const median = told.map((step) => box(step, height(step.latency.p50) - 0.012, height(step.latency.p50) + 0.012));
-  return { shapes: { range: range.join(""), ok: median.join("") }, lines };
+  return { shapes: { range: range.join(""), median: line(told, (step) => height(step.latency.p50)) }, lines };
 }
 
+const round = (bytes) => joined(size(bytes)).replace(/\.0+ /, " ");
 const decade = (power) => (power >= 0 ? `${10 ** power} s` : power >= -3 ? `${10 ** (power + 3)} ms` : `${10 ** (power + 6)} µs`);
 const exponent = (seconds) => Math.log10(Math.max(seconds, 1e-6));
 const over = (amount, seconds) => (seconds > 0 ? amount / seconds : 0);
@@ -123,6 +125,18 @@ function box({ x, seconds }, from, to) {
   const [left, right] = [Math.max(0, x + 0.8), x + Math.max(2, (seconds / SPAN) * WIDTH) - 0.8];
   const y = (height) => ((1 - height) * HEIGHT).toFixed(2);
   return `M${left.toFixed(2)} ${y(from)}V${y(to)}H${right.toFixed(2)}V${y(from)}Z`;
+}
+
+// A line through the middles of steps; where one is missing, it begins anew.
+function line(steps, heightOf) {
+  let before = -Infinity;
+  return steps.map((step) => {
+    const middle = Math.max(0, step.x + (Math.min(step.seconds, STEP) / SPAN / 2) * WIDTH);
+    const isNext = step.start - before < STEP * 1.5;
+    before = step.start;
+    const y = ((1 - heightOf(step)) * HEIGHT).toFixed(2);
+    return isNext ? `L${middle.toFixed(2)} ${y}` : `M${Math.max(0, middle - 2).toFixed(2)} ${y}H${middle.toFixed(2)}`;
+  }).join("");
 }
 
 // The next of 1, 2, 5, 10, 20, 50 …
@@ -143,7 +157,7 @@ function readOut(status) {
   const { start, seconds, requests, server_errors, bytes, latency } = moment;
   const parts = [`${clock(start)}: ${joined(rate(over(requests, seconds)))}`];
   if (server_errors) parts.push(`${count(server_errors)} failed (${share(server_errors, requests)})`);
-  if (requests) parts.push(`half within ${joined(time(latency.p50))}, 99 of 100 within ${joined(time(latency.p99))}`);
+  if (requests) parts.push(`p50 ${joined(time(latency.p50))}, p99 ${joined(time(latency.p99))}`);
   parts.push(`${joined(size(over(bytes, seconds)))}/s`);
   say(output, parts.join(" · "));
 }
@@ -157,7 +171,7 @@ function choose(start) {
 export function listenToCharts() {
   const group = byId("charts");
   group.addEventListener("pointermove", (event) => {
-    const plot = event.target.closest?.(".plot");
+    const plot = event.target.closest?.(".canvas");
     if (!plot || !last) return choose(null);
     const { left, width } = plot.getBoundingClientRect();
     const moment = last.now - SPAN + ((event.clientX - left) / width) * SPAN;

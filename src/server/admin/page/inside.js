@@ -45,10 +45,11 @@ function coding({ made, given_up, waiting, bytes_in, bytes_out, seconds }) {
   ]);
 }
 
-function processFigures({ process, pid, workers, started, now }) {
+function processFigures({ process, version, pid, workers, started, now }) {
   const { cpu_seconds, resident_bytes, open_descriptors, most_descriptors, threads } = process;
   const descriptors = `${count(open_descriptors)} of ${count(most_descriptors)}`;
   facts(byId("process"), [
+    ["Version", version],
     ["Process", String(pid)],
     ["Workers", count(workers)],
     // Zero: the system does not tell.

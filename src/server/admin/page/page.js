@@ -63,7 +63,7 @@ function draw() {
   const verdict = { ready: "Ready", unready: "Not ready", draining: "Draining" }[state];
   const { last_10s } = status;
   const perSecond = rate(last_10s.seconds > 0 ? last_10s.requests / last_10s.seconds : 0).join("");
-  const title = `${verdict} · ${perSecond} · Daemun`;
+  const title = `${verdict} · ${perSecond} · ${location.host}`;
   if (document.title !== title) document.title = title;
   say(byId("verdict"), verdict);
   say(byId("version"), status.version);

@@ -23,8 +23,8 @@ const ROUTES = [
   { label: "4xx", className: "number", fill: (cell, { traffic }) => say(cell, share(traffic.statuses.client_error, traffic.requests)) },
   { label: "5xx", className: "number", fill: serverErrors },
   { label: "Cut", className: "number", fill: (cell, { traffic }) => say(cell, count(traffic.aborted)) },
-  { label: "Half within", className: "number", fill: (cell, { traffic }) => say(cell, joined(time(traffic.latency.p50))) },
-  { label: "99 of 100", className: "number", fill: (cell, { traffic }) => say(cell, joined(time(traffic.latency.p99))) },
+  { label: "p50", className: "number", fill: (cell, { traffic }) => say(cell, joined(time(traffic.latency.p50))) },
+  { label: "p99", className: "number", fill: (cell, { traffic }) => say(cell, joined(time(traffic.latency.p99))) },
 ];
 
 export function drawRequests(status) {

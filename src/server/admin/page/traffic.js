@@ -16,9 +16,9 @@ const figure = (name, of) => ({ name, now: recent(of), beneath: before(of) });
 const FIGURES = [
   figure("Requests", requestRate),
   { ...figure("Failed (5xx)", failed), isBad: ({ last_10s }) => last_10s.statuses.server_error > 0 },
-  figure("Half within", ({ latency }) => time(latency.p50)),
-  figure("90 of 100 within", ({ latency }) => time(latency.p90)),
-  figure("99 of 100 within", ({ latency }) => time(latency.p99)),
+  figure("Latency, p50", ({ latency }) => time(latency.p50)),
+  figure("Latency, p90", ({ latency }) => time(latency.p90)),
+  figure("Latency, p99", ({ latency }) => time(latency.p99)),
   figure("Sent", byteRate),
   {
     name: "In flight",

@@ -32,11 +32,13 @@ use std::{
     time::Duration,
 };
 
+#[cfg(test)]
+pub(crate) use self::admin::Token as AdminToken;
 use self::shown::Shown;
 use self::upstream::{ProxyConfig, UpstreamConfig};
 pub(crate) use self::{
     accounts::Identity,
-    admin::{AdminConfig, Token as AdminToken},
+    admin::AdminConfig,
     compression::{CompressionConfig, DictionaryConfig, DictionaryPolicy},
     listen::SocketAccess,
     site::{Cors, Health, Hsts, RouteAction, RouteConfig, SiteConfig},

@@ -26,5 +26,4 @@ pub(crate) use health::told as readiness_text;
 pub(crate) use host::HostPattern;
 pub(crate) use path::PathPattern;
 pub(crate) use request::{check_for_proxy, check_for_router, is_tunnel};
-pub(crate) use requirements::Requirements;
 pub(crate) use route::RouteLabel;

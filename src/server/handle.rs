@@ -170,11 +170,10 @@ impl Handle {
 
     /// Those of the admin listener: the configured ones, not the process's own.
     pub(super) fn admin_copies(&self) -> std::io::Result<Vec<Listener>> {
-        let (teller, admin) = {
-            let told = &self.state().told;
-            (told.teller.clone(), Arc::clone(&told.admin))
-        };
-        let mut copies = teller.map_or_else(|| Ok(Vec::new()), |teller| teller.copies())?;
+        let admin = self.admin_config();
+        let mut copies = self
+            .teller()
+            .map_or_else(|| Ok(Vec::new()), |teller| teller.copies())?;
         copies.retain(|copy| admin.listen.contains(copy.listen.address()));
         Ok(copies)
     }

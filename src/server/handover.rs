@@ -97,6 +97,9 @@ impl Handle {
             }
         }
         self.stop_listening(Stop::LeaveQueue);
+        if let Some(teller) = self.teller() {
+            teller.stop_listening(Stop::LeaveQueue);
+        }
         Ok(())
     }
 }

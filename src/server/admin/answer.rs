@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{
     CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderValue, Request as HttpRequest, StatusCode};
+use http::{HeaderValue, StatusCode};
 
 use super::guard::{Denied, judge};
 use super::{Asked, Handle};
@@ -25,7 +25,8 @@ pub(super) async fn guarded(
     request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match judge(&head(&request), is_local(&request), &handle.admin_config()) {
+    let head = (request.uri(), request.headers());
+    let mut response = match judge(head, is_local(&request), &handle.admin_config()) {
         Ok(()) => next.run(request).await,
         Err(denied) => refuse(denied),
     };
@@ -119,13 +120,6 @@ fn refuse(denied: Denied) -> Response {
         }
     }
     response
-}
-
-fn head(request: &Request) -> HttpRequest<()> {
-    let mut head = HttpRequest::new(());
-    *head.uri_mut() = request.uri().clone();
-    *head.headers_mut() = request.headers().clone();
-    head
 }
 
 /// Over a Unix socket, whose file says who may.

@@ -7,7 +7,7 @@
 
 use data_encoding::BASE64;
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
-use http::{HeaderMap, HeaderName, Request};
+use http::{HeaderMap, HeaderName, Uri};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::AdminConfig;
@@ -25,30 +25,28 @@ pub(super) enum Denied {
 
 /// `is_local`: it came over a Unix socket.
 pub(super) fn judge(
-    request: &Request<()>,
+    (uri, fields): (&Uri, &HeaderMap),
     is_local: bool,
     config: &AdminConfig,
 ) -> Result<(), Denied> {
-    let host = host(request)?;
+    let host = host(uri, fields)?;
     if !is_local && !host.as_ref().is_none_or(|host| is_ours(host, config)) {
         return Err(Denied::Host);
     }
-    if !comes_from_us(request.headers(), host.as_ref()) {
+    if !comes_from_us(fields, host.as_ref()) {
         return Err(Denied::Origin);
     }
     match &config.token {
-        Some(token) if !is_local && !knows(request.headers(), token.as_bytes()) => {
-            Err(Denied::Token)
-        }
+        Some(token) if !is_local && !knows(fields, token.as_bytes()) => Err(Denied::Token),
         _ => Ok(()),
     }
 }
 
 /// None: HTTP/1.0, which no browser speaks.
-fn host(request: &Request<()>) -> Result<Option<Host<'_>>, Denied> {
-    let value = match request.uri().authority() {
+fn host<'a>(uri: &'a Uri, fields: &'a HeaderMap) -> Result<Option<Host<'a>>, Denied> {
+    let value = match uri.authority() {
         Some(authority) => Some(authority.as_str().as_bytes()),
-        None => request.headers().get(HOST).map(|value| value.as_bytes()),
+        None => fields.get(HOST).map(|value| value.as_bytes()),
     };
     let host = value.map(Host::parse).transpose();
     host.map_err(|_| Denied::Host)
@@ -109,6 +107,7 @@ fn are_same(one: &[u8], other: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::config::AdminToken;
+    use http::Request;
 
     const TOKEN: &str = "correct horse:battery";
 
@@ -118,6 +117,10 @@ mod tests {
             hosts: vec!["status.example.com".to_owned()],
             ..AdminConfig::default()
         }
+    }
+
+    fn judged(request: &Request<()>, is_local: bool, config: &AdminConfig) -> Result<(), Denied> {
+        judge((request.uri(), request.headers()), is_local, config)
     }
 
     fn request(fields: &[(&str, &str)]) -> Request<()> {
@@ -144,13 +147,13 @@ mod tests {
             ("a b", Err(Denied::Host)),
         ] {
             let request = request(&[("host", host)]);
-            assert_eq!(judge(&request, false, &config(false)), expected, "{host}");
+            assert_eq!(judged(&request, false, &config(false)), expected, "{host}");
         }
         // Health checkers of load balancers name none in HTTP/1.0.
-        assert_eq!(judge(&request(&[]), false, &config(false)), Ok(()));
+        assert_eq!(judged(&request(&[]), false, &config(false)), Ok(()));
         // A proxy's business, by whatever name it is asked.
         let by_proxy = request(&[("host", "example.com")]);
-        assert_eq!(judge(&by_proxy, true, &config(true)), Ok(()));
+        assert_eq!(judged(&by_proxy, true, &config(true)), Ok(()));
     }
 
     #[test]
@@ -172,7 +175,7 @@ mod tests {
         ] {
             for is_local in [false, true] {
                 let request = request(&[("host", "localhost:9180"), (name, value)]);
-                let judged = judge(&request, is_local, &config(false));
+                let judged = judged(&request, is_local, &config(false));
                 let expected = if is_ours { Ok(()) } else { Err(Denied::Origin) };
                 assert_eq!(judged, expected, "{name}: {value}");
             }
@@ -182,7 +185,7 @@ mod tests {
             ("origin", "http://localhost"),
             ("origin", "http://example.com"),
         ]);
-        assert_eq!(judge(&two, false, &config(false)), Err(Denied::Origin));
+        assert_eq!(judged(&two, false, &config(false)), Err(Denied::Origin));
     }
 
     #[test]
@@ -205,8 +208,8 @@ mod tests {
         ] {
             let request = request(&[("host", "localhost"), ("authorization", &value)]);
             let expected = if knows { Ok(()) } else { Err(Denied::Token) };
-            assert_eq!(judge(&request, false, &config(true)), expected, "{value}");
-            assert_eq!(judge(&request, true, &config(true)), Ok(()), "{value}");
+            assert_eq!(judged(&request, false, &config(true)), expected, "{value}");
+            assert_eq!(judged(&request, true, &config(true)), Ok(()), "{value}");
         }
         assert_eq!(
             judge(&request(&[]), false, &config(true)),
@@ -214,6 +217,6 @@ mod tests {
         );
         let bearer = format!("Bearer {TOKEN}");
         let twice = request(&[("authorization", &bearer), ("authorization", &bearer)]);
-        assert_eq!(judge(&twice, false, &config(true)), Err(Denied::Token));
+        assert_eq!(judged(&twice, false, &config(true)), Err(Denied::Token));
     }
 }

@@ -104,6 +104,11 @@ impl Handle {
         Arc::clone(&self.state().told.presence)
     }
 
+    /// The server that tells about this one.
+    pub(in crate::server) fn teller(&self) -> Option<Handle> {
+        self.state().told.teller.clone()
+    }
+
     /// From now on it is reloaded, and handed over, with this server. None: there is no such any more.
     pub(in crate::server) fn set_teller(&self, teller: Option<Handle>) {
         // Dropped without the lock.

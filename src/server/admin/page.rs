@@ -100,7 +100,14 @@ mod tests {
                 assert!(!content.contains(forbidden), "{name}: {forbidden}");
             }
         }
-        for forbidden in [" style=\"", " onclick", "src=\"http", "href=\"http", "<style", "<script>"] {
+        for forbidden in [
+            " style=\"",
+            " onclick",
+            "src=\"http",
+            "href=\"http",
+            "<style",
+            "<script>",
+        ] {
             assert!(!DOCUMENT.contains(forbidden), "{forbidden}");
         }
     }

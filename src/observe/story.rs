@@ -46,6 +46,8 @@ pub(crate) struct FileTold {
     /// Beneath the document root; what was found there, or the last that was looked for.
     pub(crate) path: Box<str>,
     pub(crate) found: FileFound,
+    /// It is the answer for a path that is none of its own.
+    pub(crate) stands_in: bool,
     pub(crate) coding: ContentCoding,
     pub(crate) source: CodingSource,
     pub(crate) validated: Validated,
@@ -104,8 +106,10 @@ pub(crate) struct ForwardTold {
     pub(crate) waited: Duration,
     /// Why nobody was asked in the end.
     pub(crate) unavailable: Option<&'static str>,
-    /// Of a rehearsal: the servers, and how they are chosen among.
+    /// Of a rehearsal: the servers, how one of them is chosen, and the fields that it gets.
     pub(crate) servers: Vec<String>,
+    pub(crate) choice: Option<Box<str>>,
+    pub(crate) fields: Vec<String>,
 }
 
 /// One server that was asked.
@@ -191,6 +195,7 @@ impl Story {
             told.file = Some(FileTold {
                 path: path.into(),
                 found,
+                stands_in: false,
                 coding: ContentCoding::Identity,
                 source: CodingSource::Own,
                 validated: Validated::Whole,
@@ -202,6 +207,15 @@ impl Story {
         self.tell(|told| {
             if let Some(file) = &mut told.file {
                 (file.coding, file.source) = (coding, source);
+            }
+        });
+    }
+
+    /// What is served is a fallback.
+    pub(crate) fn stands_in(&self) {
+        self.tell(|told| {
+            if let Some(file) = &mut told.file {
+                file.stands_in = true;
             }
         });
     }

@@ -36,6 +36,9 @@ const HALF_CLOSED: std::time::Duration = std::time::Duration::from_secs(60);
 impl Forwarder {
     /// Steps 1 to 5.
     pub(crate) async fn answer(&self, asking: &Asking<'_>, body: &mut RequestBody) -> Outcome {
+        if asking.story.is_rehearsal() {
+            return self.rehearse(asking);
+        }
         body.forward();
         let switch = Switch::asked(asking);
         match self.ask(asking, body, &switch).await {

@@ -341,6 +341,9 @@ impl Files {
     ) -> Option<Outcome> {
         let mut selected = self.select_any(file, request, is_fallback).await;
         selected.is_fallback = is_fallback;
+        if is_fallback {
+            request.story.stands_in();
+        }
         request.story.selected(selected.coding, selected.source);
         if digest::wants_sha256(request.headers) {
             selected.digest = selected.repr_digest();

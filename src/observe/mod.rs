@@ -3,7 +3,9 @@
 pub(crate) mod access_log;
 pub(crate) mod counted_body;
 mod layer;
+pub(crate) mod metrics;
 pub(crate) mod observer;
+pub(crate) mod process;
 mod record;
 pub(crate) mod series;
 pub mod status;

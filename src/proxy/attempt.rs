@@ -47,6 +47,7 @@ pub(super) async fn attempt(
             }
         };
         attempts += 1;
+        lease.sent(attempts);
         let sent = {
             let mut outgoing = to(outgoing, answer::authority(host, asked_host, &lease));
             upstream

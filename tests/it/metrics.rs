@@ -124,9 +124,14 @@ fn codings_are_counted_once_each_and_what_they_took() {
     let docroot = Docroot::standard();
     let text = b"the same words again and again, ".repeat(4000);
     docroot.write("words.txt", &text);
-    let noise: Vec<u8> = (0..40_000_u32)
-        .map(|number| (number.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0])
-        .collect();
+    let mut state = 7_u64;
+    let noise = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    });
+    let noise: Vec<u8> = noise.take(40_000).collect();
     docroot.write("noise.txt", &noise);
     let server = TestServer::with_docroot(docroot, "");
     let handle = &server.handle;
@@ -144,7 +149,8 @@ fn codings_are_counted_once_each_and_what_they_took() {
     expect(handle, "daemun_coding_waiting", &[], 0.0);
     let now = read(handle);
     let bytes = |direction| now.value("daemun_coding_bytes_total", &[("direction", direction)]);
-    assert!((bytes("in") - (text.len() + noise.len()) as f64).abs() < 0.5);
+    // More, if somebody lost patience and had it made twice.
+    assert!(bytes("in") >= (text.len() + noise.len()) as f64);
     assert!(bytes("out") > 0.0 && bytes("out") < bytes("in"));
     let seconds = now.value("daemun_coding_seconds_total", &[]);
     assert!(seconds > 0.0 && seconds < 60.0, "{seconds}");

@@ -1,6 +1,7 @@
 //! Step 1: requests, by what answered them.
 
-use super::super::series::{DURATION_BOUNDS, Place, SIZE_BOUNDS, Series};
+use super::super::places::Place;
+use super::super::series::{DURATION_BOUNDS, SIZE_BOUNDS, Series};
 use super::super::status::Status;
 use super::family::{Family, Kind, Label, Text, Value};
 

@@ -1,7 +1,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::super::series::{DURATION_BOUNDS, Place, SIZE_BOUNDS, Series};
+use super::super::places::Place;
+use super::super::series::{DURATION_BOUNDS, SIZE_BOUNDS, Series};
 use super::super::status::{
     CertificateStatus, ConnectionStatus, ServerStatus, Status, UpstreamStatus,
 };

@@ -17,6 +17,7 @@ mod parse;
 mod quantity;
 mod read;
 mod resolve;
+pub(crate) mod shown;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -31,13 +32,16 @@ use std::{
     time::Duration,
 };
 
+#[cfg(test)]
+pub(crate) use self::admin::Token as AdminToken;
+use self::shown::Shown;
 use self::upstream::{ProxyConfig, UpstreamConfig};
 pub(crate) use self::{
     accounts::Identity,
     admin::AdminConfig,
     compression::{CompressionConfig, DictionaryConfig, DictionaryPolicy},
     listen::SocketAccess,
-    site::{Cors, Hsts, RouteAction, RouteConfig, SiteConfig},
+    site::{Cors, Health, Hsts, RouteAction, RouteConfig, SiteConfig},
     tls::{CertificateSource, ClientAuth, TlsSettings, TlsVersion, UnknownNames},
 };
 pub use self::{
@@ -81,6 +85,7 @@ pub struct Config {
     /// Whether or not a route leads to them.
     pub(crate) named_upstreams: Vec<Arc<UpstreamConfig>>,
     pub(crate) admin: AdminConfig,
+    pub(crate) shown: Arc<Shown>,
 }
 
 impl Config {
@@ -108,6 +113,11 @@ impl Config {
     /// Where the server listens; at least one listener.
     pub fn listen(&self) -> &[Listen] {
         &self.listen
+    }
+
+    /// Where the server tells about itself, beside the program's own socket.
+    pub fn admin_listen(&self) -> &[ListenAddress] {
+        &self.admin.listen
     }
 
     /// How many worker threads serve connections: as configured, else one for each core that the process may use.

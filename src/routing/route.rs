@@ -6,9 +6,11 @@ use http::{HeaderName, HeaderValue};
 
 use super::fixed::Fixed;
 use super::forward::Forward;
+use super::health::Health;
 use super::methods::Methods;
 use super::path::PathPattern;
 use super::redirect::Redirect;
+use super::requirements::Requirements;
 use super::upstreams::Upstreams;
 use crate::config::{RouteAction, RouteConfig};
 use crate::observe::places::{Place, PlaceId};
@@ -35,6 +37,7 @@ pub(super) enum Handler {
     Redirect(Redirect),
     Upstream(Box<Forward>),
     Fixed(Fixed),
+    Health(Health),
 }
 
 /// Which route answered, in the extensions of the response, for the access log.
@@ -46,7 +49,7 @@ impl Route {
         config: &RouteConfig,
         files: &dyn Fn(&static_files::settings::Settings) -> Arc<Files>,
         (upstreams, dialect): (&Upstreams, Dialect),
-        site: &Arc<str>,
+        (site, requirements): (&Arc<str>, &Arc<Requirements>),
     ) -> Self {
         let handler = match &config.action {
             RouteAction::Site => Handler::Site,
@@ -61,6 +64,7 @@ impl Route {
                     files,
                 )))
             }
+            RouteAction::Health(kind) => Handler::Health(Health::new(*kind, requirements)),
             RouteAction::Respond {
                 status,
                 body,

@@ -8,7 +8,7 @@ use crate::observe::status::UpstreamStatus;
 use crate::proxy::Forwarder;
 use crate::proxy::upstream::Upstream;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Upstreams(Vec<Arc<Upstream>>);
 
 impl Upstreams {
@@ -54,6 +54,15 @@ impl Upstreams {
     /// How each of them is.
     pub(super) fn tell(&self) -> Vec<UpstreamStatus> {
         self.0.iter().map(|upstream| upstream.status()).collect()
+    }
+
+    /// Each once.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.0.iter()
+    }
+
+    pub(super) fn has(&self, config: &UpstreamConfig) -> bool {
+        self.find(config).is_some()
     }
 
     fn find(&self, config: &UpstreamConfig) -> Option<&Arc<Upstream>> {

@@ -12,6 +12,7 @@ impl Handle {
             pid: std::process::id(),
             ..Status::default()
         };
+        self.tell_of_itself(&mut status);
         self.tell(&mut status);
         self.observer().tell(&mut status);
         status

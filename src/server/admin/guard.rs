@@ -212,7 +212,7 @@ mod tests {
             assert_eq!(judged(&request, true, &config(true)), Ok(()), "{value}");
         }
         assert_eq!(
-            judge(&request(&[]), false, &config(true)),
+            judged(&request(&[]), false, &config(true)),
             Err(Denied::Token)
         );
         let bearer = format!("Bearer {TOKEN}");

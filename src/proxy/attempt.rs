@@ -55,6 +55,7 @@ pub(super) async fn attempt(
             }
         };
         attempts += 1;
+        lease.sent(attempts);
         let picked = Instant::now();
         let authority = answer::authority(host, asked_host, &lease);
         tell_begun(story, &lease, authority, picked - begin);

@@ -73,6 +73,7 @@ impl<A: Answer> Shared<A> {
         let over = draining.clone().over_soon();
         // Boxed: what a handshake needs is not kept for the rest of the connection.
         let accepted = Box::pin(tls.accept(stream, &peer.address, over)).await;
+        permit.shook_hands(accepted.as_ref().map(|(stream, _)| stream.is_resumed()));
         if let Some((stream, session)) = accepted {
             let tls = Some(session);
             let peer = Peer { tls, ..peer };

@@ -5,12 +5,12 @@
 
 use std::hash::{Hash, Hasher};
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderValue;
 use quick_cache::sync::Cache as Shards;
-use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder, Weighter};
+use quick_cache::{DefaultHashBuilder, Equivalent, Lifecycle, OptionsBuilder, Weighter};
 
 use super::coded::Workshop;
 use super::docroot::{Docroot, Kind, OpenFile};
@@ -18,6 +18,7 @@ use super::representation::{Digest, MediaKind, Representation};
 use super::settings::Settings;
 use crate::config::{CacheConfig, CompressionConfig};
 use crate::header::accept_encoding::ContentCoding;
+use crate::observe::status::{CacheStatus, CodingStatus};
 use crate::rejection::Rejection;
 
 /// What a path leads to.
@@ -31,7 +32,8 @@ pub(crate) enum Found {
 /// Holds representations of the files of any number of document roots.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    shards: Shards<Key, Arc<Representation>, ByBytes>,
+    shards: Shards<Key, Arc<Representation>, ByBytes, DefaultHashBuilder, Evictions>,
+    evictions: Evictions,
     /// As it was asked for.
     config: CacheConfig,
     pub(super) workshop: Workshop,
@@ -66,8 +68,16 @@ struct KeyRef<'a> {
 #[derive(Clone, Copy, Debug)]
 struct ByBytes;
 
+/// How many gave way to others, also in caches that were there before this one.
+#[derive(Clone, Debug, Default)]
+struct Evictions(Arc<AtomicU64>);
+
 impl Cache {
     pub(crate) fn new(config: &CacheConfig, compression: &CompressionConfig) -> Self {
+        Self::with(config, compression, Evictions::default())
+    }
+
+    fn with(config: &CacheConfig, compression: &CompressionConfig, evictions: Evictions) -> Self {
         /// With no memory for content there is still some for what is known of the files: their stamps and field values.
         const DESCRIPTIONS: u64 = 4 << 20;
         let (memory, largest) = match config.memory {
@@ -88,10 +98,11 @@ impl Cache {
             options,
             ByBytes,
             DefaultHashBuilder::default(),
-            quick_cache::sync::DefaultLifecycle::default(),
+            evictions.clone(),
         );
         Self {
             shards,
+            evictions,
             config: config.clone(),
             workshop: Workshop::new(compression, largest_held),
             largest,
@@ -101,9 +112,21 @@ impl Cache {
 
     /// For another configuration: clients still have what they were given under this one.
     pub(crate) fn renewed(&self, config: &CacheConfig, compression: &CompressionConfig) -> Self {
-        let mut renewed = Self::new(config, compression);
+        let mut renewed = Self::with(config, compression, self.evictions.clone());
         renewed.workshop.succeed(&self.workshop);
         renewed
+    }
+
+    /// Hits and misses are counted by those who ask.
+    pub(crate) fn tell(&self, status: &mut CacheStatus) {
+        status.evictions = self.evictions.0.load(Ordering::Relaxed);
+        status.entries = u64::try_from(self.shards.len()).unwrap_or(u64::MAX);
+        status.bytes = self.shards.weight();
+        status.capacity = self.shards.capacity();
+    }
+
+    pub(crate) fn tell_of_coding(&self, status: &mut CodingStatus) {
+        self.workshop.tell(status);
     }
 
     /// Whether a cache that was asked for in this way would be no other.
@@ -305,6 +328,18 @@ impl Found {
 impl Weighter<Key, Arc<Representation>> for ByBytes {
     fn weight(&self, key: &Key, value: &Arc<Representation>) -> u64 {
         value.weight() + key.path.len() as u64
+    }
+}
+
+impl Lifecycle<Key, Arc<Representation>> for Evictions {
+    /// What gave way is let go of after the locks are: mostly it is one, seldom more than two.
+    type RequestState = [Option<Arc<Representation>>; 2];
+
+    fn on_evict(&self, state: &mut Self::RequestState, _: Key, evicted: Arc<Representation>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        if let Some(free) = state.iter_mut().find(|place| place.is_none()) {
+            *free = Some(evicted);
+        }
     }
 }
 

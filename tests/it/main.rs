@@ -8,6 +8,8 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+#[path = "../exposition/mod.rs"]
+mod exposition;
 mod harness;
 mod harness_itself;
 
@@ -49,6 +51,8 @@ mod listeners;
 mod listing;
 mod media_types;
 mod methods;
+mod metrics;
+mod metrics_upstreams;
 mod negotiation;
 mod paths;
 mod pipelining;

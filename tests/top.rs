@@ -212,13 +212,13 @@ impl Top {
         unlockpt(&master).expect("unlocked");
         let slave = ptsname(&master, Vec::new()).expect("a name");
         let slave = PathBuf::from(slave.into_string().expect("UTF-8"));
-        let size = Winsize {
+        let window = Winsize {
             ws_col: COLUMNS,
             ws_row: ROWS,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
-        tcsetwinsize(&master, size).expect("a terminal");
+        tcsetwinsize(&master, window).expect("a terminal");
         let terminal = || Stdio::from(terminal(&slave));
         let child = site
             .command(&["top"])

@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::guard::{Denied, judge};
 use super::{Asked, Handle};
-use crate::observe::status::Readiness;
+use crate::observe::status::{Readiness, Status};
 use crate::routing::readiness_text;
 use crate::server::ConnectionInfo;
 
@@ -53,7 +53,9 @@ pub(super) async fn alive() -> Response {
 }
 
 pub(super) async fn ready(State(asked): State<Asked>) -> Response {
-    let status = asked.handle.status();
+    // Asked often, and by those who want the answer soon: not all else is looked up for it.
+    let mut status = Status::default();
+    asked.handle.tell_of_itself(&mut status);
     let (code, told) = readiness(
         &status.readiness,
         status.configuration.last_error.as_deref(),

@@ -23,8 +23,7 @@ struct Told {
     admin: SocketAddr,
     socket: PathBuf,
     handle: Handle,
-    /// First the one that tells, then the server.
-    stop: Vec<oneshot::Sender<()>>,
+    stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -42,12 +41,11 @@ impl Told {
         let text = text(&docroot, keys, rest);
         let socket = docroot.parent().join("own.admin");
         let (tell, told) = mpsc::channel();
-        let (stop_admin, admin_asked) = oneshot::channel();
         let (stop, asked) = oneshot::channel();
         let own = socket.clone();
         let file = docroot.parent().join("daemun.toml");
         let thread = std::thread::spawn(move || {
-            serve(&text, (&file, &own), &tell, (admin_asked, asked));
+            serve(&text, (&file, &own), &tell, asked);
         });
         let Ready {
             site,
@@ -60,7 +58,7 @@ impl Told {
             admin,
             socket,
             handle,
-            stop: vec![stop_admin, stop],
+            stop: Some(stop),
             thread: Some(thread),
         }
     }
@@ -88,9 +86,9 @@ impl Told {
         answer
     }
 
-    /// Ends what is left, one after the other.
+    /// First the server, then the one that tells about it.
     fn end(&mut self) {
-        for stop in self.stop.drain(..) {
+        if let Some(stop) = self.stop.take() {
             stop.send(()).ok();
         }
         if let Some(thread) = self.thread.take() {
@@ -117,7 +115,7 @@ fn serve(
     text: &str,
     (file, own): (&Path, &Path),
     tell: &mpsc::Sender<Ready>,
-    (admin_asked, asked): (oneshot::Receiver<()>, oneshot::Receiver<()>),
+    asked: oneshot::Receiver<()>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -151,16 +149,8 @@ fn serve(
             handle,
         })
         .expect("the test waits");
-        let ending = async {
-            drop(admin_asked.await);
-            teller.end().await;
-        };
-        tokio::pin!(ending);
-        tokio::select! {
-            ended = &mut serving => panic!("it is told about to the end: {ended:?}"),
-            () = &mut ending => {}
-        }
         serving.await.expect("it ends in good order");
+        teller.end().await;
     });
 }
 

@@ -20,19 +20,18 @@ impl Palette {
     /// The line, in the terminal's words.
     pub(super) fn line(self, pieces: Pieces) -> Line<'static> {
         let span = |piece: Piece| Span::styled(piece.text, self.style(piece.tone));
-        Line::from_iter(pieces.into_iter().map(span))
+        pieces.into_iter().map(span).collect()
     }
 
     pub(super) fn style(self, tone: Tone) -> Style {
         let style = Style::new();
         match (tone, self.has_color) {
-            (Tone::Plain, _) => style,
             (Tone::Label, true) => style.fg(Color::Cyan),
             (Tone::Good, true) => style.fg(Color::Green),
             (Tone::Doubtful, true) => style.fg(Color::Yellow),
             (Tone::Bad, true) => style.fg(Color::Red).add_modifier(Modifier::BOLD),
             (Tone::Label, false) => style.add_modifier(Modifier::DIM),
-            (Tone::Good | Tone::Doubtful, false) => style,
+            (Tone::Plain, _) | (Tone::Good | Tone::Doubtful, false) => style,
             (Tone::Bad, false) => style.add_modifier(Modifier::BOLD),
         }
     }

@@ -137,7 +137,7 @@ impl Screen {
         self.across = self.across.min(widest.unwrap_or(0).saturating_sub(width));
         let seen = lines.into_iter().skip(self.down).take(height);
         let lines = seen.map(|line| self.palette.line(after(line, self.across)));
-        Paragraph::new(Text::from_iter(lines))
+        Paragraph::new(lines.collect::<Text<'_>>())
     }
 
     fn foot(&self, now: Instant) -> Line<'static> {

@@ -1,5 +1,7 @@
 //! The server beside its requests: one line for each of its parts.
 
+use std::fmt::Write as _;
+
 use daemun::status::{CertificateStatus, Status};
 
 use super::{clean, refused, upstreams::state_tone};
@@ -50,7 +52,7 @@ fn requests(status: &Status) -> String {
         ("5xx", statuses.server_error),
     ] {
         if number > 0 {
-            text += &format!(", {class} {}", count(number));
+            let _ = write!(text, ", {class} {}", count(number));
         }
     }
     text + &format!("; {} in flight", count(status.in_flight))
@@ -79,7 +81,7 @@ fn connections(status: &Status) -> (String, Tone) {
         count(connections.accepted)
     );
     if connections.refused > 0 {
-        text += &format!(", {} refused", count(connections.refused));
+        let _ = write!(text, ", {} refused", count(connections.refused));
     }
     (text, tone)
 }
@@ -114,7 +116,7 @@ fn servers(status: &Status) -> (String, Tone) {
     let mut tone = Tone::Good;
     for (name, server) in servers().filter(|(_, server)| !is_up(&server.state)) {
         let (name, server_name, state) = (clean(name), clean(&server.name), clean(&server.state));
-        text += &format!("; {name} {server_name} {state}");
+        let _ = write!(text, "; {name} {server_name} {state}");
         tone = match state_tone(&server.state) {
             Tone::Bad => Tone::Bad,
             _ if tone == Tone::Good => Tone::Doubtful,
@@ -176,15 +178,15 @@ fn listeners(status: &Status) -> String {
 fn configuration(status: &Status) -> String {
     let of = &status.configuration;
     let mut text = clean(of.file.as_deref().unwrap_or("by flags")).into_owned();
-    text += &format!(", since {}", span(status.now - of.since));
+    let _ = write!(text, ", since {}", span(status.now - of.since));
     if !of.summary.is_empty() {
-        text += &format!(": {}", clean(&of.summary));
+        let _ = write!(text, ": {}", clean(&of.summary));
     }
     if of.reloads + of.failed_reloads > 0 {
-        text += &format!("; {}", plural(of.reloads, "reload"));
+        let _ = write!(text, "; {}", plural(of.reloads, "reload"));
     }
     if of.failed_reloads > 0 {
-        text += &format!(", {} refused", count(of.failed_reloads));
+        let _ = write!(text, ", {} refused", count(of.failed_reloads));
     }
     text
 }

@@ -1,5 +1,7 @@
 //! Single requests, and refused ones by their reason.
 
+use std::fmt::Write as _;
+
 use daemun::status::RequestSummary;
 
 use super::{clean, or_none};
@@ -50,7 +52,7 @@ fn more(request: &RequestSummary) -> String {
         request.server.as_deref(),
     ];
     for part in parts.into_iter().flatten() {
-        text += &format!("  {}", clean(part));
+        let _ = write!(text, "  {}", clean(part));
     }
     text
 }

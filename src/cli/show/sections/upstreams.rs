@@ -1,5 +1,7 @@
 //! The applications and their servers.
 
+use std::fmt::Write as _;
+
 use daemun::status::{ServerStatus, UpstreamStatus};
 
 use super::clean;
@@ -69,7 +71,7 @@ fn row(server: &ServerStatus, now: f64) -> [Piece; 7] {
     let mut name = format!("  {}", clean(&server.name));
     // An address that came of a name.
     if !server.host.is_empty() && !server.name.starts_with(&server.host) {
-        name += &format!(" ({})", clean(&server.host));
+        let _ = write!(name, " ({})", clean(&server.host));
     }
     if server.is_backup {
         name += ", backup";

@@ -289,12 +289,12 @@ fn who_looks_on_is_told_at_once_and_again_until_there_is_no_more() {
     let head = client.read_head(&text);
     assert_eq!(head.value("content-type"), Some("text/event-stream"));
     assert_eq!(head.value("cache-control"), Some("no-store"));
-    let mut heard = String::new();
+    let mut events = String::new();
     assert!(eventually(|| {
-        heard += &String::from_utf8_lossy(&client.read_some(64 << 10));
-        heard.matches("event: status\ndata: {").count() >= 2
+        events += &String::from_utf8_lossy(&client.read_some(64 << 10));
+        events.matches("event: status\ndata: {").count() >= 2
     }));
-    assert!(heard.contains("retry: "), "{heard}");
+    assert!(events.contains("retry: "), "{events}");
     told.end();
     let rest = String::from_utf8_lossy(&client.read_to_end()).into_owned();
     assert!(rest.ends_with("0\r\n\r\n"), "the end is told: {rest:?}");
@@ -440,7 +440,7 @@ fn routes_for_health_checks_say_how_the_server_is() {
         .expect_body("the server was told to stop\n");
     alive.send("Host: localhost\r\n\r\n");
     alive
-        .read(&request.replace("ready", "alive"))
+        .read(request.replace("ready", "alive"))
         .expect(200)
         .expect_body("ok\n");
     server.stop_within(PATIENCE);

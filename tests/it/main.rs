@@ -14,6 +14,7 @@ mod harness;
 mod harness_itself;
 
 mod access_log;
+mod admin;
 mod bodies;
 mod bodies_strict;
 mod body_limits;

@@ -135,20 +135,19 @@ fn readiness(app: &App, is_listening: bool, is_draining: bool) -> Readiness {
 
 /// What flags, or a program's code, came to.
 fn without_file(config: &Config) -> String {
-    let mut text = format!(
-        "# There is no configuration file.\n# {}\n",
-        config.summary()
-    );
-    for listen in config.listen() {
-        text += &format!("# listen on {}\n", listen.address());
-    }
-    for docroot in config.docroots() {
-        text += &format!("# serve {}\n", docroot.display());
-    }
-    for (path, upstream) in config.forwards() {
-        text += &format!("# forward {path} to {upstream}\n");
-    }
-    text
+    let mut lines = vec![
+        "There is no configuration file.".to_owned(),
+        config.summary(),
+    ];
+    let listen = config.listen().iter();
+    lines.extend(listen.map(|listen| format!("listen on {}", listen.address())));
+    let docroots = config.docroots().into_iter();
+    lines.extend(docroots.map(|docroot| format!("serve {}", docroot.display())));
+    let forwards = config.forwards().into_iter();
+    lines.extend(forwards.map(|(path, upstream)| format!("forward {path} to {upstream}")));
+    lines
+        .iter()
+        .fold(String::new(), |text, line| text + "# " + line + "\n")
 }
 
 /// Seconds since 1970.

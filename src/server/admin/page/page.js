@@ -52,7 +52,7 @@ function tellLiveness(state) {
   const texts = {
     live: `Live, ${at}`,
     held: `Held, ${byId("live").dataset.held}`,
-    lost: at ? `Connection lost. This is from ${at}; trying again` : "No connection; trying again",
+    lost: at ? `Connection lost. Last word: ${at}` : "No connection; trying again",
   };
   say(byId("live-text"), texts[shown]);
 }

@@ -17,7 +17,10 @@ use http::header::{HOST, REFERER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
 
 use super::record;
+use super::sample::LogSample;
+use super::syslog::Syslog;
 use super::writer::{Retired, Writer};
+use crate::config::SyslogTarget;
 use crate::rejection::Rejection;
 use crate::routing::RouteLabel;
 
@@ -59,6 +62,8 @@ pub struct Exchange {
     pub(super) user_agent: Option<HeaderValue>,
     pub(super) answer: Option<Answer>,
     is_recorded: bool,
+    /// Others speak for it.
+    is_left_out: bool,
 }
 
 #[derive(Debug)]
@@ -103,6 +108,11 @@ impl AccessRecorder {
         )
     }
 
+    /// To the log of a system.
+    pub(crate) fn to_syslog(format: LogFormat, target: &SyslogTarget) -> io::Result<Self> {
+        Self::to_writer(format, Syslog::open(target)?)
+    }
+
     /// Records of all clones go there from now on.
     pub(crate) fn replace_writer(&self, writer: impl Write + Send + 'static) {
         self.writer.replace(Box::new(writer));
@@ -138,6 +148,7 @@ impl AccessRecorder {
             user_agent: fields.get(USER_AGENT).cloned(),
             answer: None,
             is_recorded: false,
+            is_left_out: false,
         }
     }
 
@@ -152,6 +163,8 @@ impl AccessRecorder {
 impl Exchange {
     pub(crate) fn answered<B>(&mut self, response: &Response<B>) {
         let extensions = response.extensions();
+        let sample = extensions.get::<LogSample>();
+        self.is_left_out = sample.is_some_and(|sample| !sample.takes(response.status()));
         self.answer = Some(Answer {
             status: response.status(),
             rejection: extensions.get().copied(),
@@ -170,7 +183,7 @@ impl Exchange {
 
     /// Writes the record; `sent` are the bytes of the body.
     pub(crate) fn end(&mut self, sent: u64, end: End) {
-        if std::mem::replace(&mut self.is_recorded, true) {
+        if std::mem::replace(&mut self.is_recorded, true) || self.is_left_out {
             return;
         }
         let now = SystemTime::now();

@@ -40,15 +40,10 @@ pub(super) fn combined(line: &mut Vec<u8>, exchange: &Exchange, sent: u64, now: 
 /// One JSON object; `outcome` is `whole` or `aborted`, `duration_ms` has microseconds behind the point.
 pub(super) fn json(line: &mut Vec<u8>, exchange: &Exchange, sent: u64, end: End, now: SystemTime) {
     line.extend_from_slice(b"{\"time\":\"");
-    with_times(now, |times| {
-        line.extend_from_slice(times.rfc3339.as_bytes());
-    });
-    let millis = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.subsec_millis());
+    put_time(line, now);
     let _ = write!(
         line,
-        ".{millis:03}Z\",\"request_id\":\"{:016x}\",\"client\":\"",
+        "\",\"request_id\":\"{:016x}\",\"client\":\"",
         exchange.id
     );
     client(line, exchange);
@@ -91,6 +86,17 @@ pub(super) fn json(line: &mut Vec<u8>, exchange: &Exchange, sent: u64, end: End,
     line.extend_from_slice(b",\"user_agent\":");
     optional(line, exchange.user_agent.as_ref());
     line.extend_from_slice(b"}\n");
+}
+
+/// As RFC 3339 has it, in UTC, with milliseconds.
+pub(super) fn put_time(line: &mut Vec<u8>, now: SystemTime) {
+    with_times(now, |times| {
+        line.extend_from_slice(times.rfc3339.as_bytes());
+    });
+    let millis = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.subsec_millis());
+    let _ = write!(line, ".{millis:03}Z");
 }
 
 fn client(line: &mut Vec<u8>, exchange: &Exchange) {

@@ -11,6 +11,7 @@ use super::path::PathPattern;
 use super::redirect::Redirect;
 use super::upstreams::Upstreams;
 use crate::config::{RouteAction, RouteConfig};
+use crate::observe::LogSample;
 use crate::proxy::target::Dialect;
 use crate::static_files::path::RelativePath;
 use crate::static_files::{self, Files};
@@ -24,6 +25,7 @@ pub(super) struct Route {
     pub(super) strip_prefix: bool,
     pub(super) cache_control: Option<HeaderValue>,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) log_sample: Option<LogSample>,
 }
 
 #[derive(Debug)]
@@ -77,6 +79,7 @@ impl Route {
             strip_prefix: config.strip_prefix,
             cache_control: config.cache_control.clone(),
             headers: config.headers.clone(),
+            log_sample: LogSample::new(config.log_sample),
         }
     }
 

@@ -229,6 +229,9 @@ impl Site {
         if let Some(route) = route.filter(|_| via.caller.is_logged) {
             response.extensions_mut().insert(route.label.clone());
         }
+        if let Some(sample) = route.and_then(|route| route.log_sample.as_ref()) {
+            response.extensions_mut().insert(sample.clone());
+        }
         response
     }
 

@@ -47,6 +47,8 @@ mod limits;
 mod links;
 mod listeners;
 mod listing;
+mod log_sample;
+mod log_syslog;
 mod media_types;
 mod methods;
 mod negotiation;

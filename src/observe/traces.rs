@@ -30,6 +30,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 pub(crate) use self::export::IS_AVAILABLE;
 use crate::config::{Share, TracesConfig};
 use crate::header::traceparent::TraceContext;
+use super::request_id::random;
 
 /// Where traces are sent. Clones are one.
 #[derive(Clone, Debug)]
@@ -84,6 +85,40 @@ pub(crate) struct AttemptSpan {
     pub(crate) result: Result<StatusCode, Box<str>>,
 }
 
+impl Place {
+    /// Everybody may say by which trace he knows his request. Whether it is sampled is decided here, unless whoever asks is trusted: clients
+    /// would decide how much work there is.
+    fn new(
+        sent: Option<TraceContext>,
+        is_trusted: bool,
+        sample: Share,
+        draw: impl Fn() -> u64,
+    ) -> Self {
+        let is_sampled = match sent {
+            Some(sent) if is_trusted => sent.is_sampled,
+            _ => sample.holds(draw()),
+        };
+        match sent {
+            Some(sent) => Self {
+                context: TraceContext {
+                    is_sampled,
+                    ..sent.child(draw())
+                },
+                parent: Some(sent.span_id),
+            },
+            None => Self {
+                context: TraceContext::begin((draw(), draw()), draw(), is_sampled),
+                parent: None,
+            },
+        }
+    }
+
+    /// The span of an attempt, counted from 0.
+    pub(crate) fn attempt(self, number: u32) -> TraceContext {
+        self.context.numbered_child(number)
+    }
+}
+
 impl Tracer {
     /// # Errors
     /// When there is no thread to be had, or the system has no authorities to trust an `https` collector by.
@@ -94,32 +129,9 @@ impl Tracer {
         })
     }
 
-    /// Step 1. Everybody may say by which trace he knows his request; whether it is sampled is decided here, unless somebody asks who is trusted:
-    /// clients would decide how much work there is.
-    pub(crate) fn begin(
-        &self,
-        fields: &HeaderMap,
-        is_trusted: bool,
-        draw: impl Fn() -> u64,
-    ) -> Place {
-        let sent = TraceContext::of(fields);
-        let is_sampled = match sent {
-            Some(sent) if is_trusted => sent.is_sampled,
-            _ => self.sample.holds(draw()),
-        };
-        match sent {
-            Some(sent) => Place {
-                context: TraceContext {
-                    is_sampled,
-                    ..sent.child(draw())
-                },
-                parent: Some(sent.span_id),
-            },
-            None => Place {
-                context: TraceContext::begin((draw(), draw()), draw(), is_sampled),
-                parent: None,
-            },
-        }
+    /// Step 1.
+    pub(crate) fn begin(&self, fields: &HeaderMap, is_trusted: bool) -> Place {
+        Place::new(TraceContext::of(fields), is_trusted, self.sample, random)
     }
 
     /// Step 3: to be asked before a span is put together.
@@ -134,5 +146,42 @@ impl Tracer {
     /// Sends what is left, as far as that can be done soon.
     pub(crate) fn finish(&self) {
         self.exporter.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(is_sampled: bool) -> TraceContext {
+        TraceContext {
+            trace_id: 7,
+            span_id: 8,
+            is_sampled,
+            is_random: false,
+        }
+    }
+
+    #[test]
+    fn a_trace_goes_on_and_who_is_trusted_decides_whether_it_is_told() {
+        let (none, all) = (Share::new(0.0), Share::new(1.0));
+        for (sent, is_trusted, sample, is_sampled) in [
+            (None, true, none, false),
+            (None, false, all, true),
+            (Some(sent(true)), true, none, true),
+            (Some(sent(false)), true, all, false),
+            (Some(sent(true)), false, none, false),
+            (Some(sent(false)), false, all, true),
+        ] {
+            let place = Place::new(sent, is_trusted, sample, || 5);
+            let expected = TraceContext {
+                trace_id: if sent.is_some() { 7 } else { 5 << 64 | 5 },
+                span_id: 5,
+                is_sampled,
+                is_random: sent.is_none(),
+            };
+            assert_eq!(place.context, expected, "{sent:?} {is_trusted} {sample:?}");
+            assert_eq!(place.parent, sent.map(|sent| sent.span_id));
+        }
     }
 }

@@ -226,3 +226,129 @@ fn span_id(id: u64) -> SpanId {
 fn cut(text: &str) -> String {
     text[..text.floor_char_boundary(LONGEST)].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::super::Place;
+    use super::*;
+
+    fn request() -> RequestSpan {
+        RequestSpan {
+            place: Place {
+                context: TraceContext::begin((1, 2), 3, true),
+                parent: None,
+            },
+            begun: SystemTime::UNIX_EPOCH,
+            took: Duration::from_millis(5),
+            id: "id".to_owned(),
+            client: None,
+            is_encrypted: None,
+            method: Method::GET,
+            uri: "/x".parse().unwrap(),
+            version: Version::HTTP_2,
+            host: None,
+            user_agent: None,
+            status: Some(StatusCode::OK),
+            route: None,
+            refused: None,
+            is_aborted: false,
+            sent: 0,
+            attempts: Vec::new(),
+        }
+    }
+
+    fn value(span: &SpanData, name: &str) -> Option<String> {
+        let mut found = span.attributes.iter();
+        let found = found.find(|attribute| attribute.key.as_str() == name);
+        found.map(|attribute| attribute.value.to_string())
+    }
+
+    #[test]
+    fn only_what_the_server_could_not_do_is_an_error() {
+        for (status, is_aborted, error, is_fault) in [
+            (Some(200), false, None, false),
+            (Some(304), false, None, false),
+            (Some(404), false, None, false),
+            (Some(200), true, Some("aborted"), false),
+            (Some(502), false, Some("502"), true),
+            (None, true, Some("client_closed_request"), false),
+        ] {
+            let request = RequestSpan {
+                status: status.map(|status| StatusCode::from_u16(status).unwrap()),
+                is_aborted,
+                ..request()
+            };
+            let span = of(request).remove(0);
+            assert_eq!(value(&span, "error.type").as_deref(), error, "{status:?}");
+            assert_eq!(span.status != Status::Unset, is_fault, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_few_whatever_a_client_sends() {
+        let request = RequestSpan {
+            method: Method::from_bytes(b"NONSENSE").unwrap(),
+            uri: format!("/{}", "x".repeat(5000)).parse().unwrap(),
+            ..request()
+        };
+        let span = of(request).remove(0);
+        assert_eq!(span.name, "HTTP");
+        let method = value(&span, "http.request.method");
+        assert_eq!(method.as_deref(), Some("_OTHER"));
+        let original = value(&span, "http.request.method_original");
+        assert_eq!(original.as_deref(), Some("NONSENSE"));
+        assert_eq!(value(&span, "url.path").map(|path| path.len()), Some(2048));
+    }
+
+    #[test]
+    fn servers_are_told_with_their_ports_or_their_paths() {
+        for (text, address, port) in [
+            ("127.0.0.1:3000", "127.0.0.1", Some("3000")),
+            ("[::1]:3000", "::1", Some("3000")),
+            ("[::1]", "::1", None),
+            ("unix:/run/app.sock", "/run/app.sock", None),
+            ("example.com", "example.com", None),
+        ] {
+            let mut attributes = Attributes::default();
+            attributes.address(text);
+            let span = span(TraceContext::begin((1, 2), 3, true), SystemTime::UNIX_EPOCH, attributes);
+            assert_eq!(value(&span, "server.address").as_deref(), Some(address), "{text}");
+            assert_eq!(value(&span, "server.port").as_deref(), port, "{text}");
+        }
+    }
+
+    #[test]
+    fn attempts_hang_beneath_the_request_at_their_times() {
+        let attempt = |begun, result| AttemptSpan {
+            upstream: "app".into(),
+            server: "127.0.0.1:3000".into(),
+            begun: Duration::from_millis(begun),
+            took: Duration::from_millis(1),
+            result,
+        };
+        let spans = of(RequestSpan {
+            attempts: vec![
+                attempt(1, Err("refused".into())),
+                attempt(3, Ok(StatusCode::NOT_FOUND)),
+            ],
+            ..request()
+        });
+        let [parent, failed, answered] = &spans[..] else {
+            panic!("{spans:?}");
+        };
+        assert_eq!(parent.parent_span_id, SpanId::INVALID);
+        for (span, number, millis) in [(failed, 0, 1), (answered, 1, 3)] {
+            let own = request().place.attempt(number);
+            assert_eq!(span.parent_span_id, parent.span_context.span_id());
+            assert_eq!(span.span_context.span_id(), span_id(own.span_id));
+            let begun = span.start_time.duration_since(SystemTime::UNIX_EPOCH);
+            assert_eq!(begun.unwrap(), Duration::from_millis(millis));
+            assert_eq!(span.end_time, span.start_time + Duration::from_millis(1));
+        }
+        assert_eq!(failed.status, Status::error("refused"));
+        assert_eq!(value(answered, "error.type").as_deref(), Some("404"));
+        assert_eq!(value(answered, "http.request.resend_count").as_deref(), Some("1"));
+    }
+}

@@ -18,6 +18,7 @@ use crate::header::host::Host;
 use crate::header::range::{ByteRange, RangeSet, resolve};
 use crate::http1::head::{self, HeadLimits, Taken};
 use crate::http1::plain::PlainGet;
+use crate::observe::plain::HeadUse;
 use crate::server::proxy_protocol::parse::{self as proxy_protocol, LONGEST, Parsed};
 use crate::static_files::path::RelativePath;
 
@@ -89,7 +90,7 @@ pub fn head(input: &[u8]) {
             ));
             None::<()>
         };
-        let taken = head::take(received, limits, false, Some(look));
+        let taken = head::take(received, limits, HeadUse::Nothing, Some(look));
         taken.map(|head| {
             head.map(|taken| {
                 let Taken::Head(head) = taken else {

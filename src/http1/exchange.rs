@@ -25,6 +25,7 @@ use super::response::{Connection as Persistence, Framing};
 use super::server::{After, Connection};
 use super::transmission::{self, Asked, Transmission};
 use crate::header::framing::RequestBody;
+use crate::observe::story::{BreakOff, Story};
 use crate::proxy::caller::Caller;
 use crate::proxy::far_end::FarEnd;
 use crate::proxy::tunnel;
@@ -61,8 +62,10 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
             keeps_alive,
             ..
         } = head;
-        let log = self.generation.begin_log(&parts, self.peer);
-        let mut serving = self.activity.begin(log);
+        let begun = self
+            .shared
+            .begin_request(&self.generation, &parts, self.peer);
+        let mut serving = self.activity.begin(begun);
         let mut asked = Asked::new(&parts);
         let mut body = Incoming::default();
         if self.generation.app.reads_bodies() {
@@ -75,9 +78,13 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
             }
         }
         let caller = self.generation.introduce(&mut parts, self.peer);
-        let answered = self.answer(parts, caller, body, &mut intake).await?;
+        let story = Arc::clone(serving.story());
+        let answered = self
+            .answer(parts, caller, body, (&mut intake, &story))
+            .await?;
         let refused = answered.as_ref().err().copied();
-        let (response, tunnel) = sendable(&self.generation.app, answered, &asked).await;
+        let app = &self.generation.app;
+        let (response, tunnel) = sendable(app, answered, &asked, &story).await;
         serving.answered(&response);
         let keeps_alive = keeps_alive
             && refused.is_none()
@@ -108,10 +115,10 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         parts: Parts,
         caller: Caller,
         body: Incoming,
-        intake: &mut Intake,
+        (intake, story): (&mut Intake, &Arc<Story>),
     ) -> io::Result<Result<Response<A::Body>, Rejection>> {
         let generation = Arc::clone(&self.generation);
-        let mut answering = pin!(generation.app.answer_http1(parts, body, caller));
+        let mut answering = pin!(generation.app.answer_http1(parts, body, caller, story));
         poll_fn(|context| {
             loop {
                 if let Poll::Ready(response) = answering.as_mut().poll(context) {
@@ -120,7 +127,10 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
                 match self.poll_client(intake, context) {
                     Poll::Ready(Ok(Ok(()))) => continue,
                     Poll::Ready(Ok(Err(rejection))) => return Poll::Ready(Ok(Err(rejection))),
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Ready(Err(error)) => {
+                        story.broke_off(BreakOff::ClientLeft);
+                        return Poll::Ready(Err(error));
+                    }
                     Poll::Pending => {}
                 }
                 self.activity
@@ -168,21 +178,31 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
                 if let Poll::Ready(sent) =
                     transmission.poll(&mut self.wire, self.activity, serving, context)
                 {
+                    if sent.is_err() {
+                        serving.story().broke_off(BreakOff::ClientLeft);
+                    }
                     return Poll::Ready(sent);
                 }
                 match self.poll_client(intake, context) {
                     Poll::Ready(Ok(Ok(()))) => continue,
                     // The head is out: all that can be said now is that something broke off.
                     Poll::Ready(Ok(Err(rejection))) => {
+                        serving.story().broke_off(BreakOff::ClientBody);
                         return Poll::Ready(Err(io::Error::other(rejection.reason())));
                     }
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Ready(Err(error)) => {
+                        serving.story().broke_off(BreakOff::ClientLeft);
+                        return Poll::Ready(Err(error));
+                    }
                     Poll::Pending => {}
                 }
                 let patience = intake.patience(&self.generation.limits);
                 self.activity.wait(patience, transmission.is_blocked());
                 return match self.poll_deadline(context) {
-                    Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                    Poll::Ready(()) => {
+                        serving.story().broke_off(BreakOff::ClientStalled);
+                        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+                    }
                     Poll::Pending => Poll::Pending,
                 };
             }
@@ -281,6 +301,7 @@ async fn sendable<A: Answer>(
     app: &A,
     answered: Result<Response<A::Body>, Rejection>,
     asked: &Asked,
+    story: &Arc<Story>,
 ) -> (Response<A::Body>, Option<FarEnd>) {
     let rejection = match answered {
         Ok(mut response) => {
@@ -295,5 +316,5 @@ async fn sendable<A: Answer>(
         }
         Err(rejection) => rejection,
     };
-    (Box::pin(app.refuse(None, rejection)).await, None)
+    (Box::pin(app.refuse(None, rejection, story)).await, None)
 }

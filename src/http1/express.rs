@@ -13,7 +13,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::response;
 use super::server::Connection;
-use crate::observe::access_log::{End, Exchange};
+use crate::header::accept_encoding::ContentCoding;
+use crate::observe::access_log::End;
+use crate::observe::places::PlaceId;
+use crate::observe::plain::{ReadyAnswered, Tracked};
+use crate::observe::tally::{InFlight, Tally};
 use crate::server::app::Answer;
 
 /// An answer as it is sent, but for its date.
@@ -24,6 +28,9 @@ pub(crate) struct Ready {
     /// Field lines, with the length of a body.
     pub(crate) lines: Bytes,
     pub(crate) body: Bytes,
+    /// Of the body.
+    pub(crate) coding: ContentCoding,
+    pub(crate) place: PlaceId,
 }
 
 /// What of an answer the socket has not taken yet.
@@ -32,7 +39,9 @@ pub(super) struct Unsent {
     body: Bytes,
     /// Of the body, in all.
     length: u64,
-    log: Option<Box<Exchange>>,
+    answered: ReadyAnswered,
+    tracked: Tracked,
+    in_flight: Option<InFlight>,
 }
 
 impl Unsent {
@@ -44,10 +53,10 @@ impl Unsent {
 impl Drop for Unsent {
     fn drop(&mut self) {
         let left = self.left();
-        if let Some(log) = &mut self.log {
-            let end = if left == 0 { End::Whole } else { End::Aborted };
-            log.end(self.length.saturating_sub(left), end);
-        }
+        let end = if left == 0 { End::Whole } else { End::Aborted };
+        let tally = self.in_flight.as_ref().map(InFlight::tally);
+        let sent = self.length.saturating_sub(left);
+        self.tracked.end(tally, self.answered, sent, end);
     }
 }
 
@@ -65,7 +74,7 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         &mut self,
         ready: Ready,
         closes: bool,
-        mut log: Option<Box<Exchange>>,
+        mut tracked: Tracked,
     ) -> io::Result<Option<Box<Unsent>>> {
         // Whoever sends the rest is woken.
         let mut context = Context::from_waker(Waker::noop());
@@ -73,11 +82,15 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
             status,
             lines,
             mut body,
+            coding,
+            place,
         } = ready;
         let length = body.len() as u64;
-        if let Some(log) = &mut log {
-            log.answered_with(status);
-        }
+        let answered = ReadyAnswered {
+            status,
+            place,
+            coding,
+        };
         let mut head = SPARE.take();
         head.clear();
         let now = response::write_ready(&mut head, status, &lines, closes);
@@ -108,13 +121,14 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
                 head,
                 body,
                 length,
-                log,
+                answered,
+                tracked,
+                in_flight: self.shared.tally().map(Tally::enter),
             })));
         }
         SPARE.set(head);
-        if let Some(mut log) = log {
-            log.end(length, End::Whole);
-        }
+        let tally = self.shared.tally().map(|tally| &**tally);
+        tracked.end(tally, answered, length, End::Whole);
         Ok(None)
     }
 

@@ -11,6 +11,7 @@ use httparse::{Error, Status};
 use super::plain::PlainGet;
 use crate::config::OddNames;
 use crate::header::framing::{self, FramingError, RequestBody};
+use crate::observe::plain::{HeadUse, Note};
 use crate::rejection::Rejection;
 
 /// A request without its body.
@@ -28,8 +29,15 @@ pub(crate) struct Head {
 /// A head, or what was made of one that needs no [`Head`].
 pub(crate) enum Taken<T> {
     Head(Box<Head>),
-    /// With the head all the same, if that was wanted.
-    Ready(T, Option<Box<Head>>),
+    /// With what was wanted of the head all the same.
+    Ready(T, Kept),
+}
+
+/// What is left of the head of a plain request.
+pub(crate) enum Kept {
+    Nothing,
+    Note(Note),
+    Head(Box<Head>),
 }
 
 /// How large a head may be.
@@ -47,14 +55,14 @@ pub(crate) struct HeadLimits {
 const USUAL_COUNT: usize = 100;
 
 /// Takes one head from the front of `received`; `None` when it is not there whole. A plain request is shown to `ready` first, where there is one, which may
-/// have all that is needed; with `needs_head`, there is a head even then.
+/// have all that is needed; what `head_use` asks of it is there even then.
 ///
 /// # Errors
 /// What the client is to be answered; nothing that follows can be trusted to be a request.
 pub(crate) fn take<T>(
     received: &mut BytesMut,
     limits: HeadLimits,
-    needs_head: bool,
+    head_use: HeadUse,
     ready: Option<impl FnOnce(PlainGet<'_>) -> Option<T>>,
 ) -> Result<Option<Taken<T>>, Rejection> {
     // RFC 9112 §2.2: some clients end a body with an empty line too many.
@@ -73,10 +81,10 @@ pub(crate) fn take<T>(
     let head = received.split_to(end).freeze();
     let taken = if limits.count <= USUAL_COUNT {
         let mut fields = [const { MaybeUninit::uninit() }; USUAL_COUNT];
-        parse(&head, &mut fields, limits, (needs_head, ready))
+        parse(&head, &mut fields, limits, (head_use, ready))
     } else {
         let mut fields = vec![MaybeUninit::uninit(); limits.count];
-        parse(&head, &mut fields, limits, (needs_head, ready))
+        parse(&head, &mut fields, limits, (head_use, ready))
     };
     taken.map(Some)
 }
@@ -109,7 +117,7 @@ fn parse<'b, T>(
     head: &'b Bytes,
     fields: &mut [MaybeUninit<httparse::Header<'b>>],
     limits: HeadLimits,
-    (needs_head, ready): (bool, Option<impl FnOnce(PlainGet<'_>) -> Option<T>>),
+    (head_use, ready): (HeadUse, Option<impl FnOnce(PlainGet<'_>) -> Option<T>>),
 ) -> Result<Taken<T>, Rejection> {
     let most = limits.count.min(fields.len());
     let mut request = httparse::Request::new(&mut []);
@@ -121,15 +129,23 @@ fn parse<'b, T>(
         // The empty line is there, so a partial head lacks nothing but sense.
         Ok(Status::Partial) | Err(_) => return Err(Rejection::HEAD),
     }
-    let ready = ready.and_then(|ready| PlainGet::of(&request).and_then(ready));
-    match ready {
-        Some(ready) if needs_head => {
-            let head = build(head, &request, limits)?;
-            Ok(Taken::Ready(ready, Some(head)))
-        }
-        Some(ready) => Ok(Taken::Ready(ready, None)),
-        None => build(head, &request, limits).map(Taken::Head),
-    }
+    let ready = ready.and_then(|ready| {
+        let plain = PlainGet::of(&request)?;
+        Some((ready(plain)?, plain))
+    });
+    let Some((ready, plain)) = ready else {
+        return build(head, &request, limits).map(Taken::Head);
+    };
+    let kept = match head_use {
+        HeadUse::Nothing => Kept::Nothing,
+        HeadUse::Note => Kept::Note(Note {
+            host: head.slice_ref(plain.host.as_bytes()),
+            target: head.slice_ref(plain.target.as_bytes()),
+            id: plain.id.map(|id| head.slice_ref(id)),
+        }),
+        HeadUse::Head => Kept::Head(build(head, &request, limits)?),
+    };
+    Ok(Taken::Ready(ready, kept))
 }
 
 fn build(
@@ -271,7 +287,12 @@ mod tests {
     };
 
     fn take_head(received: &mut BytesMut, limits: HeadLimits) -> Result<Option<Head>, Rejection> {
-        let taken = take(received, limits, false, Some(|_: PlainGet<'_>| None::<()>))?;
+        let taken = take(
+            received,
+            limits,
+            HeadUse::Nothing,
+            Some(|_: PlainGet<'_>| None::<()>),
+        )?;
         Ok(taken.map(|taken| match taken {
             Taken::Head(head) => *head,
             Taken::Ready(..) => panic!("nothing was ready"),

@@ -342,6 +342,7 @@ mod tests {
     use super::super::plain::PlainGet;
     use super::*;
     use crate::config::OddNames;
+    use crate::observe::plain::HeadUse;
 
     #[test]
     fn who_waits_for_a_body_that_will_not_come_is_told() {
@@ -354,7 +355,7 @@ mod tests {
         let taken = head::take(
             &mut BytesMut::from(&text[..]),
             limits,
-            true,
+            HeadUse::Head,
             Some(|_: PlainGet<'_>| None::<()>),
         );
         let Ok(Some(Taken::Head(head))) = taken else {

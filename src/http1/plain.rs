@@ -12,6 +12,10 @@ pub(crate) struct PlainGet<'h> {
     pub(crate) host: &'h str,
     /// Without the query.
     pub(crate) path: &'h str,
+    /// As it was sent.
+    pub(crate) target: &'h str,
+    /// What the client calls the request.
+    pub(crate) id: Option<&'h [u8]>,
     /// The codings that are named, as they stand there.
     pub(crate) codings: Option<&'h [u8]>,
     /// What the client holds already; with it, no time counts (RFC 9110 §13.2.2).
@@ -25,8 +29,9 @@ impl<'h> PlainGet<'h> {
         if request.method != Some("GET") || request.version != Some(1) {
             return None;
         }
-        let path = plain_path(request.path?)?;
-        let (mut host, mut codings) = (None, None);
+        let target = request.path?;
+        let path = plain_path(target)?;
+        let (mut host, mut codings, mut id) = (None, None, None);
         let (mut if_none_match, mut names_time) = (None, false);
         let (mut persistence, mut closes) = (false, false);
         for field in &*request.headers {
@@ -36,6 +41,7 @@ impl<'h> PlainGet<'h> {
                 Weight::Codings if codings.is_none() => codings = Some(field.value),
                 Weight::Held if if_none_match.is_none() => if_none_match = Some(field.value),
                 Weight::Time => names_time = true,
+                Weight::Id if id.is_none() => id = Some(field.value),
                 Weight::Connection if !persistence => {
                     persistence = true;
                     closes = field.value.eq_ignore_ascii_case(b"close");
@@ -49,6 +55,8 @@ impl<'h> PlainGet<'h> {
         (if_none_match.is_some() || !names_time).then_some(Self {
             host: host?,
             path,
+            target,
+            id,
             codings,
             if_none_match,
             closes,
@@ -64,6 +72,8 @@ enum Weight {
     Codings,
     Held,
     Time,
+    /// It has no say, but is told with the request.
+    Id,
     Connection,
     /// It changes the answer, or would have to be looked at more closely.
     Some,
@@ -81,6 +91,7 @@ impl Weight {
             7 => (is("upgrade") || is("trailer"), Self::Some),
             8 => (is("if-match") || is("if-range"), Self::Some),
             10 => (is("connection"), Self::Connection),
+            12 => (is("x-request-id"), Self::Id),
             13 => (is("if-none-match"), Self::Held),
             14 => (is("content-length"), Self::Some),
             15 => (is("accept-encoding"), Self::Codings),
@@ -138,6 +149,7 @@ mod tests {
 
     use super::super::head::{self, HeadLimits, Taken};
     use crate::config::OddNames;
+    use crate::observe::plain::HeadUse;
 
     const LIMITS: HeadLimits = HeadLimits {
         size: 1024,
@@ -151,7 +163,7 @@ mod tests {
         let taken = head::take(
             &mut BytesMut::from(head.as_bytes()),
             LIMITS,
-            false,
+            HeadUse::Nothing,
             Some(|plain: super::PlainGet<'_>| {
                 Some((
                     plain.host.to_owned(),

@@ -10,19 +10,20 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::express::Ready;
-use super::head::{self, Head, Taken};
+use super::head::{self, Head, Kept, Taken};
 use super::intake::Intake;
 use super::plain::PlainGet;
 use super::response::Connection as Persistence;
 use super::transmission::Asked;
 use super::wire::Wire;
-use crate::observe::access_log::Exchange;
+use crate::observe::plain::{HeadUse, Noted, Tracked};
 use crate::rejection::Rejection;
 use crate::server::activity::Activity;
 use crate::server::app::Answer;
@@ -36,7 +37,7 @@ const LINGERED: u64 = 64 << 20;
 
 /// A connection of HTTP/1.1.
 pub(crate) struct Connection<'c, A, S> {
-    shared: &'c Shared<A>,
+    pub(super) shared: &'c Shared<A>,
     pub(super) generation: Arc<Generation<A>>,
     pub(super) wire: Wire<S>,
     pub(super) peer: &'c Peer,
@@ -56,7 +57,7 @@ pub(crate) enum Ended {
 enum Next {
     Head(Box<Head>),
     /// With whether it is the last.
-    Ready(Ready, bool, Option<Box<Exchange>>),
+    Ready(Ready, bool, Tracked),
     Refused(Rejection),
     Handed,
     Closed,
@@ -126,8 +127,8 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         loop {
             // Boxed: a connection is idle most of its life, and small then.
             let after = match self.next_head().await? {
-                Next::Ready(ready, closes, log) => {
-                    if let Some(rest) = self.send_ready(ready, closes, log)? {
+                Next::Ready(ready, closes, tracked) => {
+                    if let Some(rest) = self.send_ready(ready, closes, tracked)? {
                         Box::pin(self.send_rest(rest)).await?;
                     }
                     match closes {
@@ -169,12 +170,12 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
                     return Ok(Next::Handed);
                 }
                 self.shared.refresh(&mut self.generation);
-                match self.take_head() {
+                let head_use = self.head_use();
+                let begun = (head_use == HeadUse::Note).then(Instant::now);
+                match self.take_head(head_use) {
                     Ok(Some(Taken::Head(head))) => return Ok(Next::Head(head)),
-                    Ok(Some(Taken::Ready((ready, closes), head))) => {
-                        let log =
-                            head.and_then(|head| self.generation.begin_log(&head.parts, self.peer));
-                        return Ok(Next::Ready(ready, closes, log.map(Box::new)));
+                    Ok(Some(Taken::Ready((ready, closes), kept))) => {
+                        return Ok(Next::Ready(ready, closes, self.track(kept, begun)));
                     }
                     Ok(None) => {}
                     Err(Rejection::NOT_HTTP) if self.wire.written == 0 => {
@@ -206,13 +207,16 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
         parts: Option<&Parts>,
         rejection: Rejection,
     ) -> io::Result<After> {
-        let log = match parts {
-            Some(parts) => self.generation.begin_log(parts, self.peer),
-            None => self.generation.begin_unreadable_log(self.peer),
+        let begun = match parts {
+            Some(parts) => self
+                .shared
+                .begin_request(&self.generation, parts, self.peer),
+            None => self.shared.begin_unreadable(&self.generation, self.peer),
         };
-        let mut serving = self.activity.begin(log);
+        let mut serving = self.activity.begin(begun);
         let generation = Arc::clone(&self.generation);
-        let response = generation.app.refuse(parts, rejection).await;
+        let story = serving.story();
+        let response = generation.app.refuse(parts, rejection, story).await;
         serving.answered(&response);
         let asked = parts.map(Asked::new).unwrap_or_default();
         let persistence = Persistence::new(asked.version, false);
@@ -223,7 +227,7 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
     }
 
     /// With its answer and whether that is the last, where it is at hand.
-    fn take_head(&mut self) -> Result<Option<Taken<(Ready, bool)>>, Rejection> {
+    fn take_head(&mut self, head_use: HeadUse) -> Result<Option<Taken<(Ready, bool)>>, Rejection> {
         let Self {
             generation,
             wire,
@@ -234,15 +238,41 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
             && generation.limits.requests_per_connection == 0
             && !self.deadline.is_aged()
             && !self.activity.is_draining();
-        let is_logged = generation.log.is_some();
         head::take(
             &mut wire.received,
             generation.head_limits(),
-            is_logged,
+            head_use,
             may_be_ready.then_some(|plain: PlainGet<'_>| {
                 Some((generation.app.ready(plain, peer)?, plain.closes))
             }),
         )
+    }
+
+    /// What has to be known of a request that is answered with what is at hand. A proxy's request names its client in its fields.
+    fn head_use(&self) -> HeadUse {
+        let is_counted = self.shared.tally().is_some();
+        if self.generation.log.is_some() || (is_counted && self.generation.trusts(self.peer)) {
+            HeadUse::Head
+        } else if is_counted {
+            HeadUse::Note
+        } else {
+            HeadUse::Nothing
+        }
+    }
+
+    fn track(&self, kept: Kept, begun: Option<Instant>) -> Tracked {
+        match (kept, begun) {
+            (Kept::Head(head), _) => {
+                let (_, exchange) =
+                    self.shared
+                        .begin_request(&self.generation, &head.parts, self.peer);
+                exchange.map_or(Tracked::Nobody, Tracked::Exchange)
+            }
+            (Kept::Note(note), Some(begun)) => {
+                Tracked::Note(Noted::new(note, self.peer.ip(), begun))
+            }
+            (Kept::Note(_) | Kept::Nothing, _) => Tracked::Nobody,
+        }
     }
 
     /// Counts a request; whether no other may follow it.

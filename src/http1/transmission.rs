@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::response::{self, Connection as Persistence, Framing};
 use super::wire::Wire;
+use crate::observe::story::BreakOff;
 use crate::server::activity::{Activity, Serving};
 use crate::static_files::body::Lines;
 
@@ -105,7 +106,9 @@ impl<B: Body<Data = Bytes, Error: Into<axum::BoxError>> + Unpin> Transmission<B>
             let mut waits_for_body = false;
             while !self.is_last && self.large.is_empty() && self.out.len() < JOINED {
                 match Pin::new(&mut self.body).poll_frame(context) {
-                    Poll::Ready(frame) => self.put(frame)?,
+                    Poll::Ready(frame) => self.put(frame).inspect_err(|_| {
+                        serving.story().broke_off(BreakOff::Source);
+                    })?,
                     Poll::Pending => {
                         waits_for_body = true;
                         break;

@@ -1,24 +1,26 @@
-//! The access log: one record a request, when its response has ended or was given up.
+//! One request from its head to the end of its answer: it is counted, remembered and logged when the answer has ended or was given up.
 //!
-//! 1. [`AccessRecorder::begin`] notes the request and the time.
+//! 1. [`Exchange::begin`] notes the request and the time.
 //! 2. [`Exchange::answered`] notes the response.
 //! 3. [`Exchange::end`] tells how much of it was sent. An exchange that is dropped before it was answered is a client that left: 499.
-//! 4. The record is formatted on the spot and handed to a thread of its own (see `writer`); no request ever waits for the log.
+//! 4. The log's record is formatted on the spot and handed to a thread of its own (see `writer`); no request ever waits for the log.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::header::{HOST, REFERER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
 
 use super::record;
+use super::ring::{Account, CLIENT_CLOSED_REQUEST, Ended};
 use super::sample::LogSample;
+use super::story::{BreakOff, Story};
 use super::syslog::Syslog;
+use super::tally::{InFlight, Tally};
 use super::writer::{Retired, Writer};
 use crate::config::SyslogTarget;
 use crate::rejection::Rejection;
@@ -38,20 +40,17 @@ pub enum LogFormat {
 pub struct AccessRecorder {
     format: LogFormat,
     writer: Arc<Writer>,
-    ids: Arc<Ids>,
-}
-
-/// Request ids: unlikely to be met twice, even among several servers.
-#[derive(Debug)]
-struct Ids {
-    next: AtomicU64,
 }
 
 /// One request on its way, and what is known of it so far.
 #[derive(Debug)]
 pub struct Exchange {
-    pub(super) log: AccessRecorder,
-    pub(super) id: u64,
+    log: Option<AccessRecorder>,
+    /// Who counts it; of the worker that it came to.
+    tally: Option<Arc<Tally>>,
+    #[allow(dead_code, reason = "kept for its drop")]
+    in_flight: Option<InFlight>,
+    pub(super) story: Arc<Story>,
     pub(super) client: Option<IpAddr>,
     pub(super) begun: Instant,
     pub(super) method: Method,
@@ -70,7 +69,13 @@ pub struct Exchange {
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) rejection: Option<Rejection>,
-    pub(super) route: Option<RouteLabel>,
+}
+
+/// Who hears of a request.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Observers<'a> {
+    pub(crate) log: Option<&'a AccessRecorder>,
+    pub(crate) tally: Option<&'a Arc<Tally>>,
 }
 
 /// How the transfer of a response ended.
@@ -78,6 +83,8 @@ pub(super) struct Answer {
 pub enum End {
     Whole,
     Aborted,
+    /// The same, and it was the body itself that failed.
+    Broken,
 }
 
 impl AccessRecorder {
@@ -86,14 +93,9 @@ impl AccessRecorder {
     /// # Errors
     /// When the system has no thread to give.
     pub fn to_writer(format: LogFormat, writer: impl Write + Send + 'static) -> io::Result<Self> {
-        let seed = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()) << 32);
-        let ids = Arc::new(Ids {
-            next: AtomicU64::new(seed),
-        });
         Ok(Self {
             format,
             writer: Arc::new(Writer::start(Box::new(writer))?),
-            ids,
         })
     }
 
@@ -122,18 +124,27 @@ impl AccessRecorder {
     pub(crate) fn retire(&self) -> Option<Retired> {
         self.writer.retire()
     }
+}
 
+impl Observers<'_> {
+    pub(crate) fn is_nobody(&self) -> bool {
+        self.log.is_none() && self.tally.is_none()
+    }
+}
+
+impl Exchange {
     pub(crate) fn begin(
-        &self,
-        method: &Method,
-        uri: &Uri,
-        version: Version,
+        observers: Observers<'_>,
+        story: Arc<Story>,
+        (method, uri, version): (&Method, &Uri, Version),
         fields: &HeaderMap,
         client: Option<IpAddr>,
-    ) -> Exchange {
-        Exchange {
-            id: self.ids.next.fetch_add(1, Ordering::Relaxed),
-            log: self.clone(),
+    ) -> Self {
+        Self {
+            log: observers.log.cloned(),
+            tally: observers.tally.cloned(),
+            in_flight: observers.tally.map(Tally::enter),
+            story,
             client,
             begun: Instant::now(),
             method: method.clone(),
@@ -153,22 +164,27 @@ impl AccessRecorder {
     }
 
     /// For what was no request: method and target are a dash.
-    pub(crate) fn begin_unreadable(&self, client: Option<IpAddr>) -> Exchange {
+    pub(crate) fn begin_unreadable(
+        observers: Observers<'_>,
+        story: Arc<Story>,
+        client: Option<IpAddr>,
+    ) -> Self {
         let dash = Method::from_bytes(b"-").unwrap_or_default();
         let uri = Uri::from_static("-");
-        self.begin(&dash, &uri, Version::HTTP_11, &HeaderMap::new(), client)
+        let line = (&dash, &uri, Version::HTTP_11);
+        Self::begin(observers, story, line, &HeaderMap::new(), client)
     }
-}
 
-impl Exchange {
     pub(crate) fn answered<B>(&mut self, response: &Response<B>) {
         let extensions = response.extensions();
+        if let Some(RouteLabel(place)) = extensions.get() {
+            self.story.place(*place);
+        }
         let sample = extensions.get::<LogSample>();
         self.is_left_out = sample.is_some_and(|sample| !sample.takes(response.status()));
         self.answer = Some(Answer {
             status: response.status(),
             rejection: extensions.get().copied(),
-            route: extensions.get().cloned(),
         });
     }
 
@@ -177,20 +193,54 @@ impl Exchange {
         self.answer = Some(Answer {
             status,
             rejection: None,
-            route: None,
         });
     }
 
-    /// Writes the record; `sent` are the bytes of the body.
+    /// Counts it, and writes the record; `sent` are the bytes of the body.
     pub(crate) fn end(&mut self, sent: u64, end: End) {
-        if std::mem::replace(&mut self.is_recorded, true) || self.is_left_out {
+        if std::mem::replace(&mut self.is_recorded, true) {
             return;
         }
-        let now = SystemTime::now();
-        self.log.writer.append(|line| match self.log.format {
-            LogFormat::Combined => record::combined(line, self, sent, now),
-            LogFormat::Json => record::json(line, self, sent, end, now),
+        let took = self.begun.elapsed();
+        if end == End::Broken {
+            self.story.broke_off(BreakOff::Source);
+        }
+        if let Some(log) = self.log.as_ref().filter(|_| !self.is_left_out) {
+            let now = SystemTime::now();
+            log.writer.append(|line| match log.format {
+                LogFormat::Combined => record::combined(line, self, sent, now),
+                LogFormat::Json => record::json(line, self, (sent, end, took), now),
+            });
+        }
+        if let Some(tally) = &self.tally {
+            self.count(tally, sent, end, took);
+        }
+    }
+
+    fn count(&self, tally: &Tally, sent: u64, end: End, took: Duration) {
+        let target = self.uri.path_and_query();
+        let told = self.story.told();
+        tally.count(&Ended {
+            id: &self.story.id,
+            begun: self.begun,
+            took,
+            client: self.client,
+            method: &self.method,
+            host: self.host.as_ref().map_or(b"", |host| host.as_bytes()),
+            target: target.map_or("-", |target| target.as_str()).as_bytes(),
+            version: self.version,
+            status: self.status(),
+            rejection: self.answer.as_ref().and_then(|answer| answer.rejection),
+            bytes: sent,
+            is_aborted: end != End::Whole,
+            place: told.place,
+            told: Account::Told(&told),
         });
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        let answer = self.answer.as_ref();
+        answer.map_or(CLIENT_CLOSED_REQUEST, |answer| answer.status.as_u16())
     }
 }
 

@@ -82,7 +82,7 @@ impl<B: Body + Unpin, E: OnEnd> Body for CountedBody<B, E> {
                 self.on_end.handed_on();
                 self.sent += frame.data_ref().map_or(0, |data| data.remaining() as u64);
             }
-            Some(Err(_)) => self.end(End::Aborted),
+            Some(Err(_)) => self.end(End::Broken),
             None => self.end(End::Whole),
         }
         Poll::Ready(frame)

@@ -12,8 +12,10 @@ use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::access_log::{AccessRecorder, End, Exchange};
+use super::access_log::{AccessRecorder, End, Exchange, Observers};
 use super::counted_body::{CountedBody, OnEnd};
+use super::request_id::RequestId;
+use super::story::Story;
 
 /// Logs every request that passes: put it outermost, so that the record tells what the client was answered.
 ///
@@ -70,13 +72,13 @@ where
             .extensions()
             .get::<ConnectInfo<SocketAddr>>()
             .map(|info| info.0.ip());
-        let mut exchange = self.log.begin(
-            request.method(),
-            request.uri(),
-            request.version(),
-            request.headers(),
-            client,
-        );
+        let observers = Observers {
+            log: Some(&self.log),
+            tally: None,
+        };
+        let story = Story::new(RequestId::of(request.headers()));
+        let line = (request.method(), request.uri(), request.version());
+        let mut exchange = Exchange::begin(observers, story, line, request.headers(), client);
         let answer = self.inner.call(request);
         Box::pin(async move {
             let response = answer.await?;

@@ -2,14 +2,12 @@
 
 use std::cell::RefCell;
 use std::io::Write as _;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use http::{HeaderValue, Version};
+use http::HeaderValue;
 
 use super::access_log::{End, Exchange};
-
-/// The status in the log for a client that left before it was answered, as nginx writes it.
-const CLIENT_CLOSED_REQUEST: u16 = 499;
+use super::ring::protocol;
 
 /// `client - - [time] "request line" status bytes "referer" "user agent"`
 pub(super) fn combined(line: &mut Vec<u8>, exchange: &Exchange, sent: u64, now: SystemTime) {
@@ -21,9 +19,9 @@ pub(super) fn combined(line: &mut Vec<u8>, exchange: &Exchange, sent: u64, now: 
     line.push(b' ');
     target(line, exchange);
     line.push(b' ');
-    line.extend_from_slice(version(exchange.version).as_bytes());
+    line.extend_from_slice(protocol(exchange.version).as_bytes());
     line.extend_from_slice(b"\" ");
-    number(line, u64::from(status(exchange)));
+    number(line, u64::from(exchange.status()));
     line.push(b' ');
     number(line, sent);
     for field in [&exchange.referer, &exchange.user_agent] {
@@ -38,14 +36,17 @@ pub(super) fn combined(line: &mut Vec<u8>, exchange: &Exchange, sent: u64, now: 
 }
 
 /// One JSON object; `outcome` is `whole` or `aborted`, `duration_ms` has microseconds behind the point.
-pub(super) fn json(line: &mut Vec<u8>, exchange: &Exchange, sent: u64, end: End, now: SystemTime) {
+pub(super) fn json(
+    line: &mut Vec<u8>,
+    exchange: &Exchange,
+    (sent, end, took): (u64, End, Duration),
+    now: SystemTime,
+) {
     line.extend_from_slice(b"{\"time\":\"");
     put_time(line, now);
-    let _ = write!(
-        line,
-        "\",\"request_id\":\"{:016x}\",\"client\":\"",
-        exchange.id
-    );
+    line.extend_from_slice(b"\",\"request_id\":");
+    exchange.story.id.with(|id| text(line, id));
+    line.extend_from_slice(b",\"client\":\"");
     client(line, exchange);
     line.extend_from_slice(b"\",\"method\":");
     text(line, exchange.method.as_str().as_bytes());
@@ -56,10 +57,10 @@ pub(super) fn json(line: &mut Vec<u8>, exchange: &Exchange, sent: u64, end: End,
     let _ = write!(
         line,
         "\",\"protocol\":\"{}\",\"status\":{}",
-        version(exchange.version),
-        status(exchange)
+        protocol(exchange.version),
+        exchange.status()
     );
-    let micros = exchange.begun.elapsed().as_micros();
+    let micros = took.as_micros();
     let _ = write!(
         line,
         ",\"bytes\":{sent},\"duration_ms\":{}.{:03}",
@@ -68,9 +69,9 @@ pub(super) fn json(line: &mut Vec<u8>, exchange: &Exchange, sent: u64, end: End,
     );
     let answer = exchange.answer.as_ref();
     line.extend_from_slice(b",\"route\":");
-    match answer.and_then(|answer| answer.route.as_ref()) {
-        Some(route) => text(line, route.0.as_bytes()),
-        None => line.extend_from_slice(b"null"),
+    match &*exchange.story.told().place.place().route {
+        "" => line.extend_from_slice(b"null"),
+        route => text(line, route.as_bytes()),
     }
     line.extend_from_slice(b",\"refused\":");
     match answer.and_then(|answer| answer.rejection) {
@@ -79,7 +80,7 @@ pub(super) fn json(line: &mut Vec<u8>, exchange: &Exchange, sent: u64, end: End,
     }
     line.extend_from_slice(match end {
         End::Whole => b",\"outcome\":\"whole\"".as_slice(),
-        End::Aborted => b",\"outcome\":\"aborted\"",
+        End::Aborted | End::Broken => b",\"outcome\":\"aborted\"",
     });
     line.extend_from_slice(b",\"referer\":");
     optional(line, exchange.referer.as_ref());
@@ -112,21 +113,6 @@ fn target(line: &mut Vec<u8>, exchange: &Exchange) {
     match exchange.uri.path_and_query() {
         Some(target) => quoted(line, target.as_str().as_bytes()),
         None => quoted(line, exchange.uri.to_string().as_bytes()),
-    }
-}
-
-fn status(exchange: &Exchange) -> u16 {
-    exchange
-        .answer
-        .as_ref()
-        .map_or(CLIENT_CLOSED_REQUEST, |answer| answer.status.as_u16())
-}
-
-fn version(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_10 => "HTTP/1.0",
-        Version::HTTP_2 => "HTTP/2.0",
-        _ => "HTTP/1.1",
     }
 }
 

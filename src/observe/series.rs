@@ -1,6 +1,6 @@
 //! Counts since the start, merged over all workers, as they are told to a monitoring system.
 
-use std::sync::Arc;
+use super::places::Place;
 
 /// Upper bounds of the times that requests are counted by, in seconds; whatever takes longer is counted beyond the last.
 pub(crate) const DURATION_BOUNDS: [f64; 17] = [
@@ -39,14 +39,4 @@ pub(crate) struct Series {
     /// The same for the bytes of bodies, by [`SIZE_BOUNDS`].
     pub(crate) sizes: [u64; SIZE_BOUNDS.len() + 1],
     pub(crate) size_sum: u64,
-}
-
-/// What answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The first host of the site, `*`; empty: none.
-    pub(crate) site: Arc<str>,
-    /// The path of the route as configured; empty: none of them.
-    pub(crate) route: Arc<str>,
-    pub(crate) upstream: Option<Arc<str>>,
 }

@@ -53,7 +53,9 @@ impl Forwarder {
     ) -> Result<(Answer, Lease), Failed> {
         let parts = asking.parts;
         let prefix = asking.outer.trim_end_matches('/');
-        let forwarded = Forwarded::new(parts, *asking.caller, &self.config, prefix);
+        let story = asking.story;
+        let named = (prefix, &story.id);
+        let forwarded = Forwarded::new(parts, *asking.caller, &self.config, named);
         let teller = body.teller();
         // RFC 9110 §15.2: a client of HTTP/1.0 knows no interim answers.
         let knows_interim = parts.version == Version::HTTP_11;
@@ -102,7 +104,9 @@ impl Forwarder {
         };
         let host = &self.config.host;
         let client = forwarded.host();
-        attempt::attempt(&self.upstream, &asked, &mut outgoing, (host, client)).await
+        story.forward(|told| told.target = path.into());
+        let hosts = (host, client);
+        attempt::attempt(&self.upstream, &asked, &mut outgoing, hosts, story).await
     }
 
     /// Steps 3 to 5.

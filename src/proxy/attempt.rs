@@ -6,6 +6,7 @@
 //!    as long as such tries are few among the requests: when all fail, more of them help nobody.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use http::Method;
 
@@ -13,6 +14,10 @@ use super::answer;
 use super::transport::{Answer, Failure, FailureKind, Outgoing, Stage};
 use super::upstream::{Asked, Lease, Unavailable, Upstream};
 use crate::config::upstream::HostPolicy;
+use crate::observe::story::{Attempt, AttemptResult, Story};
+
+/// Whoever was picked in this time had not to be waited for.
+const NO_TIME: Duration = Duration::from_millis(1);
 
 /// Servers that one request is sent to at most.
 const MOST_ATTEMPTS: usize = 4;
@@ -32,6 +37,7 @@ pub(super) async fn attempt(
     asked: &Asked<'_>,
     outgoing: &mut Outgoing<'_>,
     (host, asked_host): (&HostPolicy, &[u8]),
+    story: &Story,
 ) -> Result<(Answer, Lease), Failed> {
     // Where nobody has, or the runtime that did is gone.
     upstream.start();
@@ -40,20 +46,26 @@ pub(super) async fn attempt(
     let mut last = None;
     let (mut attempts, mut repeats) = (0, 0);
     loop {
+        let begin = Instant::now();
         let lease = match upstream.pick(asked, &tried).await {
             Ok(lease) => lease,
             Err(unavailable) => {
+                story.forward(|told| told.unavailable = Some(unavailable.why()));
                 return Err(last.map_or(Failed::Unavailable(unavailable), Failed::Failure));
             }
         };
         attempts += 1;
+        let picked = Instant::now();
+        let authority = answer::authority(host, asked_host, &lease);
+        tell_begun(story, &lease, authority, picked - begin);
         let sent = {
-            let mut outgoing = to(outgoing, answer::authority(host, asked_host, &lease));
+            let mut outgoing = to(outgoing, authority);
             upstream
                 .transport()
                 .send(lease.target(), &mut outgoing)
                 .await
         };
+        tell_ended(story, &sent, picked.elapsed());
         let failure = match sent {
             Ok(answer) => {
                 lease.succeeded();
@@ -79,6 +91,43 @@ pub(super) async fn attempt(
         }
         last = Some(failure);
     }
+}
+
+/// Until it has ended, it is one that the client did not wait for.
+fn tell_begun(story: &Story, lease: &Lease, authority: &[u8], waited: Duration) {
+    story.forward(|told| {
+        if waited > NO_TIME {
+            told.waited += waited;
+        }
+        if told.attempts.is_empty() {
+            told.host = String::from_utf8_lossy(authority).into();
+        }
+        told.attempts.push(Attempt {
+            server: lease.name().into(),
+            connecting: None,
+            took: Duration::ZERO,
+            result: AttemptResult::Unfinished,
+        });
+    });
+}
+
+fn tell_ended(story: &Story, sent: &Result<Answer, Failure>, took: Duration) {
+    story.forward(|told| {
+        let Some(attempt) = told.attempts.last_mut() else {
+            return;
+        };
+        attempt.took = took;
+        attempt.result = match sent {
+            Ok(answer) => {
+                attempt.connecting = answer.connecting;
+                AttemptResult::Answered(answer.status)
+            }
+            Err(failure) => AttemptResult::Failed {
+                what: what(failure.kind),
+                error: failure.error.to_string().into(),
+            },
+        };
+    });
 }
 
 /// The same request, for one server.

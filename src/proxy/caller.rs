@@ -13,6 +13,4 @@ pub(crate) struct Caller {
     pub(crate) is_peer_trusted: bool,
     /// Whether the client came by https.
     pub(crate) is_encrypted: bool,
-    /// Whether somebody wants to know which route answered.
-    pub(crate) is_logged: bool,
 }

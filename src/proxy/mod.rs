@@ -15,7 +15,6 @@ pub(crate) mod fields;
 pub(crate) mod mount;
 pub(crate) mod request;
 pub(crate) mod request_body;
-pub(crate) mod request_id;
 pub(crate) mod response;
 mod service;
 mod switch;
@@ -33,6 +32,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::config::upstream::ProxyConfig;
+use crate::observe::story::Story;
 use crate::static_files::Refusal;
 use crate::static_files::body::Body;
 use caller::Caller;
@@ -60,6 +60,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) outer: &'a str,
     pub(crate) inner: &'a str,
     pub(crate) caller: &'a Caller,
+    /// What is told of the request.
+    pub(crate) story: &'a Story,
     /// Whether the fields of the answer may stand as lines in its body.
     pub(crate) as_lines: bool,
 }

@@ -17,10 +17,10 @@ use http::{HeaderMap, HeaderName, Method, Version};
 
 use super::caller::Caller;
 use super::fields::{Sink, WriteFields};
-use super::request_id::{RequestId, X_REQUEST_ID};
 use crate::config::upstream::ProxyConfig;
 use crate::header::digits::put_number;
 use crate::header::host::Host;
+use crate::observe::request_id::{RequestId, X_REQUEST_ID};
 
 mod fate;
 mod origin;
@@ -38,7 +38,7 @@ pub(crate) struct Forwarded<'r> {
     host: &'r [u8],
     /// Where the application is mounted, as a client writes it: `/app`. Empty: at the root, or it knows.
     prefix: &'r str,
-    id: RequestId<'r>,
+    id: &'r RequestId,
     /// Since 1970.
     received: Duration,
     /// Whether `Connection` lists anything but what it usually does.
@@ -52,7 +52,7 @@ impl<'r> Forwarded<'r> {
         parts: &'r Parts,
         caller: Caller,
         config: &'r ProxyConfig,
-        prefix: &'r str,
+        (prefix, id): (&'r str, &'r RequestId),
     ) -> Self {
         Self {
             parts,
@@ -60,7 +60,7 @@ impl<'r> Forwarded<'r> {
             config,
             host: asked_host(parts),
             prefix,
-            id: RequestId::of(&parts.headers),
+            id,
             received: SystemTime::now()
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .unwrap_or_default(),
@@ -168,7 +168,7 @@ impl WriteFields for Forwarded<'_> {
         self.put_max_forwards(sink, &mut scratch);
         self.put_origin(sink, &mut scratch);
         self.put_via(sink, &mut scratch);
-        self.put(sink, &X_REQUEST_ID, self.id.as_bytes());
+        self.id.with(|id| self.put(sink, &X_REQUEST_ID, id));
         self.put_start(sink, &mut scratch);
         for (name, value) in &self.config.request_headers {
             // An empty one takes a field away.

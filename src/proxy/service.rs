@@ -18,6 +18,7 @@ use super::upstream::ServerState;
 use super::{Asking, Forwarder, Outcome, mount, tunnel, upstream};
 use crate::config::upstream::{HostPolicy, ProxyConfig, UpstreamConfig};
 use crate::config::{Config, ConfigError};
+use crate::observe::story::Story;
 use crate::rejection::Rejection;
 use crate::routing::{self, PathPattern};
 use crate::static_files::body::Body;
@@ -168,6 +169,7 @@ impl Proxy {
         &self,
         parts: &Parts,
         body: &mut RequestBody,
+        story: &Story,
     ) -> Result<Response<Body>, Refusal> {
         routing::check_for_proxy(parts)?;
         let slashes = self.config.encoded_slashes;
@@ -180,6 +182,7 @@ impl Proxy {
             outer: &cut_off(parts),
             inner: "/",
             caller: &caller,
+            story,
             as_lines: false,
         };
         match self.forwarder.answer(&asking, body).await {
@@ -219,9 +222,13 @@ where
         let mut body = RequestBody::boxed(body);
         let upgrade = parts.extensions.remove::<OnUpgrade>();
         Box::pin(async move {
-            let mut response = match proxy.answer(&parts, &mut body).await {
+            let story = Story::unheard(&parts.headers);
+            let mut response = match proxy.answer(&parts, &mut body, &story).await {
                 Ok(response) => response,
-                Err(refusal) => respond_with_page((&parts.method, &parts.headers), refusal, None),
+                Err(refusal) => {
+                    let request = (&parts.method, &parts.headers);
+                    respond_with_page(request, refusal, None, &story.id)
+                }
             };
             if let Some(far_end) = response.body_mut().take_tunnel() {
                 tunnel::detach(upgrade, far_end);

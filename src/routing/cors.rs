@@ -16,6 +16,7 @@ use tower_service::Service as _;
 use super::gate::Via;
 use super::site::Site;
 use crate::config::Cors;
+use crate::observe::story::Story;
 use crate::proxy::caller::Caller;
 use crate::proxy::request_body::RequestBody;
 use crate::static_files::body::Body;
@@ -50,9 +51,13 @@ pub(super) fn layer(cors: &Cors, has_application: bool) -> CorsLayer {
 pub(super) async fn answer(
     cors: &CorsLayer,
     site: Arc<Site>,
-    (parts, body, caller): (&Parts, &mut RequestBody, &Caller),
+    (parts, body, via): (&Parts, &mut RequestBody, Via<'_>),
 ) -> Response<Body> {
-    let carried = (std::mem::take(body), *caller);
+    let carried = Carried {
+        body: std::mem::take(body),
+        caller: *via.caller,
+        story: Arc::clone(via.story),
+    };
     let request = Request::from_parts(parts.clone(), carried);
     let Ok(mut response) = cors.layer(SiteService(site)).call(request).await;
     if parts.method == Method::OPTIONS {
@@ -62,11 +67,18 @@ pub(super) async fn answer(
     response
 }
 
+/// What goes through the layer with a request.
+struct Carried {
+    body: RequestBody,
+    caller: Caller,
+    story: Arc<Story>,
+}
+
 /// What the layer wraps.
 #[derive(Clone, Debug)]
 struct SiteService(Arc<Site>);
 
-impl tower_service::Service<Request<(RequestBody, Caller)>> for SiteService {
+impl tower_service::Service<Request<Carried>> for SiteService {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -75,12 +87,18 @@ impl tower_service::Service<Request<(RequestBody, Caller)>> for SiteService {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<(RequestBody, Caller)>) -> Self::Future {
+    fn call(&mut self, request: Request<Carried>) -> Self::Future {
         let site = Arc::clone(&self.0);
         Box::pin(async move {
-            let (parts, (mut body, caller)) = request.into_parts();
+            let (parts, carried) = request.into_parts();
+            let Carried {
+                mut body,
+                caller,
+                story,
+            } = carried;
             let via = Via {
                 caller: &caller,
+                story: &story,
                 as_lines: false,
             };
             Ok(site.answer_routed(&parts, &mut body, via).await)

@@ -104,11 +104,13 @@ impl Forward {
             outer: &self.outer,
             inner: &self.inner,
             caller: via.caller,
+            story: via.story,
             as_lines: via.as_lines && self.config.compress.is_none(),
         };
         let Some(proxy) = &self.proxy else {
             return Err(Rejection::UPSTREAM_UNUSABLE.into());
         };
+        via.story.tell(|told| told.file = None);
         match proxy.answer(&asking, body).await {
             proxy::Outcome::Answered(response) => Ok(match &self.config.compress {
                 Some(rules) => {
@@ -122,7 +124,7 @@ impl Forward {
                 field,
             }),
             proxy::Outcome::File { path, fields } => {
-                Box::pin(self.send(&path, &fields, parts, rule)).await
+                Box::pin(self.send(&path, &fields, parts, (rule, via))).await
             }
         }
     }
@@ -150,6 +152,7 @@ impl Forward {
             headers: &parts.headers,
             path: &path,
             cache_control: rule,
+            story: via.story,
         };
         let outcome = files.answer(&request).await;
         if let Outcome::Refused(refusal) = &outcome
@@ -189,7 +192,7 @@ impl Forward {
         path: &str,
         fields: &HeaderMap,
         parts: &Parts,
-        rule: Option<&HeaderValue>,
+        (rule, via): (Option<&HeaderValue>, Via<'_>),
     ) -> Result<Response<Body>, Refusal> {
         let not_found = || Refusal::from(Rejection::NOT_FOUND);
         let files = self.sendable.as_ref().ok_or_else(not_found)?;
@@ -204,6 +207,7 @@ impl Forward {
             headers: &parts.headers,
             path: &path,
             cache_control: fields.get(CACHE_CONTROL).or(rule),
+            story: via.story,
         };
         let outcome = match files.answer(&request).await {
             // A folder is no file.

@@ -17,11 +17,14 @@ use hyper::upgrade::OnUpgrade;
 
 use super::host::HostPattern;
 use super::request;
+use super::route::RouteLabel;
 use super::site::Site;
 use super::upstreams::Upstreams;
 use crate::config::Config;
 use crate::http1::Ready;
 use crate::http1::plain::PlainGet;
+use crate::observe::request_id::RequestId;
+use crate::observe::story::Story;
 use crate::proxy::caller::Caller;
 use crate::proxy::request_body::RequestBody;
 use crate::proxy::tunnel;
@@ -48,6 +51,8 @@ pub(crate) struct Gate {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Via<'a> {
     pub(crate) caller: &'a Caller,
+    /// What is told of the request.
+    pub(crate) story: &'a Arc<Story>,
     /// Whether some fields of the answer may stand as lines in its body, see [`Body::take_lines`].
     pub(crate) as_lines: bool,
 }
@@ -110,7 +115,7 @@ impl Gate {
         body: &mut RequestBody,
         via: Via<'_>,
     ) -> Response<Body> {
-        match self.find(parts) {
+        match self.find(parts, via.story) {
             Ok(site) => site.answer(parts, body, via).await,
             Err(response) => *response,
         }
@@ -133,7 +138,7 @@ impl Gate {
 
     /// What is at hand for a plain request; `None`: [`answer`](Self::answer) has to find out. Both say the same.
     pub(crate) fn ready(&self, request: PlainGet<'_>) -> Option<Ready> {
-        self.site(request.host)?.ready(request)
+        self.site(request.host)?.0.ready(request)
     }
 
     /// The answer to what is no request, or to one that will not be read to its end; with the page of the site that it was for, as far as
@@ -142,50 +147,58 @@ impl Gate {
         &self,
         parts: Option<&Parts>,
         rejection: Rejection,
+        story: &Story,
     ) -> Response<Body> {
         let host = parts.and_then(|parts| request::check(parts, self.forwards).ok().flatten());
         match self.site(host.as_ref().map_or("", |host| host.name())) {
-            Some(site) => site.refuse_unrouted(parts, rejection).await,
+            Some((site, _)) => site.refuse_unrouted(parts, rejection, story).await,
             None => static_files::respond_with_page(
                 (&Method::GET, &HeaderMap::new()),
                 rejection.into(),
                 None,
+                &story.id,
             ),
         }
     }
 
-    fn find(&self, parts: &Parts) -> Result<&Arc<Site>, Box<Response<Body>>> {
-        let host =
-            request::check(parts, self.forwards).map_err(|rejection| refuse(parts, rejection))?;
+    fn find(&self, parts: &Parts, story: &Story) -> Result<&Arc<Site>, Box<Response<Body>>> {
+        let host = request::check(parts, self.forwards)
+            .map_err(|rejection| refuse(parts, rejection, story))?;
         match parts.uri.path() {
-            "*" => return Err(answer_asterisk(parts)),
-            path if !path.starts_with('/') => return Err(refuse(parts, Rejection::TARGET_FORM)),
+            "*" => return Err(answer_asterisk(parts, story)),
+            path if !path.starts_with('/') => {
+                return Err(refuse(parts, Rejection::TARGET_FORM, story));
+            }
             _ => {}
         }
-        self.site(host.as_ref().map_or("", |host| host.name()))
-            .ok_or_else(|| refuse(parts, Rejection::HOST_UNKNOWN))
+        let (site, pattern) = self
+            .site(host.as_ref().map_or("", |host| host.name()))
+            .ok_or_else(|| refuse(parts, Rejection::HOST_UNKNOWN, story))?;
+        story.tell(|told| {
+            told.place = site.place();
+            told.host_pattern = pattern.map(|pattern| pattern.to_string().into());
+        });
+        Ok(site)
     }
 
-    fn site(&self, host: &str) -> Option<&Arc<Site>> {
-        let index = if self.exact.is_empty() {
-            None
-        } else {
-            self.exact.get(host).copied()
-        };
-        let index = index.or_else(|| {
-            self.patterns
-                .iter()
-                .find(|(pattern, _)| pattern.matches(host))
-                .map(|(_, index)| *index)
-        })?;
-        self.sites.get(index)
+    /// With the pattern that it was found by, unless that was its name.
+    fn site(&self, host: &str) -> Option<(&Arc<Site>, Option<&HostPattern>)> {
+        if !self.exact.is_empty()
+            && let Some(index) = self.exact.get(host)
+        {
+            return Some((self.sites.get(*index)?, None));
+        }
+        let mut patterns = self.patterns.iter();
+        let (pattern, index) = patterns.find(|(pattern, _)| pattern.matches(host))?;
+        let named = Some(pattern).filter(|pattern| **pattern != HostPattern::Any);
+        Some((self.sites.get(*index)?, named))
     }
 }
 
 /// RFC 9110 §9.3.7: about the server as a whole, so no site is asked.
-fn answer_asterisk(parts: &Parts) -> Box<Response<Body>> {
+fn answer_asterisk(parts: &Parts, story: &Story) -> Box<Response<Body>> {
     if parts.method != Method::OPTIONS {
-        return refuse(parts, Rejection::TARGET_FORM);
+        return refuse(parts, Rejection::TARGET_FORM, story);
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -194,14 +207,14 @@ fn answer_asterisk(parts: &Parts) -> Box<Response<Body>> {
 }
 
 /// No site is known to whom such a request belongs; and who sends one may mean something else by its next bytes.
-fn refuse(parts: &Parts, rejection: Rejection) -> Box<Response<Body>> {
+fn refuse(parts: &Parts, rejection: Rejection, story: &Story) -> Box<Response<Body>> {
     let refusal = if rejection == Rejection::METHOD_NOT_ALLOWED {
         Refusal::method_not_allowed()
     } else {
         Refusal::from(rejection)
     };
-    let mut response =
-        static_files::respond_with_page((&parts.method, &parts.headers), refusal, None);
+    let request = (&parts.method, &parts.headers);
+    let mut response = static_files::respond_with_page(request, refusal, None, &story.id);
     if parts.version <= Version::HTTP_11 {
         response
             .headers_mut()
@@ -224,7 +237,6 @@ pub(crate) fn caller(parts: &Parts) -> Caller {
             client: info.client(),
             is_peer_trusted: info.peer() != info.client(),
             is_encrypted: info.is_https(),
-            is_logged: true,
         };
     }
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
@@ -234,7 +246,6 @@ pub(crate) fn caller(parts: &Parts) -> Caller {
         client: peer,
         is_peer_trusted: false,
         is_encrypted: parts.extensions.get::<TlsSession>().is_some(),
-        is_logged: true,
     }
 }
 
@@ -261,14 +272,19 @@ where
         let upgrade = parts.extensions.remove::<OnUpgrade>();
         let caller = caller(&parts);
         Box::pin(async move {
+            let story = Story::new(RequestId::of(&parts.headers));
             if let Err(rejection) = request::check_framing(&parts) {
-                return Ok(*refuse(&parts, rejection));
+                return Ok(*refuse(&parts, rejection, &story));
             }
             let via = Via {
                 caller: &caller,
+                story: &story,
                 as_lines: false,
             };
             let mut response = gate.answer(&parts, &mut body, via).await;
+            // For an access log in the program's own stack.
+            let label = RouteLabel(story.told().place);
+            response.extensions_mut().insert(label);
             if let Some(tunnel) = response.body_mut().take_tunnel() {
                 tunnel::detach(upgrade, tunnel);
             }

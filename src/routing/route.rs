@@ -12,6 +12,7 @@ use super::redirect::Redirect;
 use super::upstreams::Upstreams;
 use crate::config::{RouteAction, RouteConfig};
 use crate::observe::LogSample;
+use crate::observe::places::{Place, PlaceId};
 use crate::proxy::target::Dialect;
 use crate::static_files::path::RelativePath;
 use crate::static_files::{self, Files};
@@ -20,7 +21,7 @@ use crate::static_files::{self, Files};
 pub(super) struct Route {
     pub(super) pattern: PathPattern,
     pub(super) methods: Methods,
-    pub(super) label: RouteLabel,
+    pub(super) place: PlaceId,
     pub(super) handler: Handler,
     pub(super) strip_prefix: bool,
     pub(super) cache_control: Option<HeaderValue>,
@@ -39,14 +40,15 @@ pub(super) enum Handler {
 }
 
 /// Which route answered, in the extensions of the response, for the access log.
-#[derive(Clone, Debug)]
-pub(crate) struct RouteLabel(pub(crate) Arc<str>);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RouteLabel(pub(crate) PlaceId);
 
 impl Route {
     pub(super) fn new(
         config: &RouteConfig,
         files: &dyn Fn(&static_files::settings::Settings) -> Arc<Files>,
         (upstreams, dialect): (&Upstreams, Dialect),
+        site: &Arc<str>,
     ) -> Self {
         let handler = match &config.action {
             RouteAction::Site => Handler::Site,
@@ -72,7 +74,14 @@ impl Route {
             }),
         };
         Self {
-            label: RouteLabel(config.pattern.to_string().into()),
+            place: PlaceId::of(Place {
+                site: Arc::clone(site),
+                route: config.pattern.to_string().into(),
+                upstream: match &config.action {
+                    RouteAction::Upstream(proxy) => Some(Arc::from(&*proxy.upstream.name)),
+                    _ => None,
+                },
+            }),
             pattern: config.pattern.clone(),
             methods: Methods::new(config.methods.clone()),
             handler,

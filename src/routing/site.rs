@@ -18,6 +18,8 @@ use super::upstreams::Upstreams;
 use crate::config::SiteConfig;
 use crate::http1::Ready;
 use crate::http1::plain::PlainGet;
+use crate::observe::places::{Place, PlaceId};
+use crate::observe::story::Story;
 use crate::proxy::request_body::RequestBody;
 use crate::proxy::target::{Dialect, RequestPath};
 use crate::rejection::Rejection;
@@ -29,6 +31,8 @@ use crate::static_files::{self, FileRequest, Files, Outcome, Policy, Refusal};
 /// One virtual host, ready to answer.
 #[derive(Debug)]
 pub(super) struct Site {
+    /// Where none of its routes matches.
+    place: PlaceId,
     files: Option<Arc<Files>>,
     /// In order of precedence.
     routes: Vec<Route>,
@@ -47,15 +51,23 @@ pub(super) struct Site {
 impl Site {
     pub(super) fn new(config: &SiteConfig, cache: &Arc<Cache>, upstreams: &Upstreams) -> Self {
         let files = |settings: &_| Arc::new(Files::new(Clone::clone(settings), Arc::clone(cache)));
+        let name: Arc<str> = match config.hosts.first() {
+            Some(host) => host.to_string().into(),
+            None => "*".into(),
+        };
         let mut routes: Vec<_> = config
             .routes
             .iter()
-            .map(|route| Route::new(route, &files, (upstreams, config.dialect)))
+            .map(|route| Route::new(route, &files, (upstreams, config.dialect), &name))
             .collect();
         routes.sort_by(|a, b| a.pattern.cmp(&b.pattern));
         let forwards = |route: &Route| matches!(route.handler, Handler::Upstream(_));
         let has_application = routes.iter().any(forwards);
         Self {
+            place: PlaceId::of(Place {
+                site: name,
+                ..Place::default()
+            }),
             forwards: has_application,
             dialect: config.dialect,
             files: config.files.as_ref().map(files),
@@ -75,6 +87,10 @@ impl Site {
         }
     }
 
+    pub(super) fn place(&self) -> PlaceId {
+        self.place
+    }
+
     pub(super) fn has_ready(&self) -> bool {
         self.is_plain && self.files.is_some()
     }
@@ -82,7 +98,11 @@ impl Site {
     /// Only of a site that has nothing to say but its files.
     pub(super) fn ready(&self, request: PlainGet<'_>) -> Option<Ready> {
         let files = self.files.as_ref().filter(|_| self.is_plain)?;
-        files.ready(request, self.cache_control.as_ref())
+        let ready = files.ready(request, self.cache_control.as_ref())?;
+        Some(Ready {
+            place: self.place,
+            ..ready
+        })
     }
 
     /// Answers a sound request.
@@ -135,14 +155,7 @@ impl Site {
     ) -> Response<Body> {
         match self.cors.as_ref().filter(|_| cors::concerns(parts)) {
             None => self.answer_routed(parts, body, via).await,
-            Some(cors) => {
-                Box::pin(cors::answer(
-                    cors,
-                    Arc::clone(self),
-                    (parts, body, via.caller),
-                ))
-                .await
-            }
+            Some(cors) => Box::pin(cors::answer(cors, Arc::clone(self), (parts, body, via))).await,
         }
     }
 
@@ -191,7 +204,7 @@ impl Site {
             _ if request::check_method(&parts.method).is_err() => {
                 Err(Rejection::METHOD_UNKNOWN.into())
             }
-            (Some(path), None) => self.answer_by(route, parts, path, via.as_lines).await,
+            (Some(path), None) => self.answer_by(route, parts, path, via).await,
             (_, refusal) => Err(refusal.unwrap_or(Rejection::NOT_FOUND).into()),
         };
         self.finish((parts, via), path.as_ref(), route, answered)
@@ -221,14 +234,14 @@ impl Site {
         route: Option<&Route>,
         answered: Result<Response<Body>, Refusal>,
     ) -> Response<Body> {
+        if let Some(route) = route {
+            via.story.place(route.place);
+        }
         let mut response = match answered {
             Ok(response) => response,
-            Err(refusal) => Box::pin(self.refuse(parts, path, refusal)).await,
+            Err(refusal) => Box::pin(self.refuse(parts, path, refusal, via.story)).await,
         };
         self.set_fields(&mut response, route.map_or(&[], |route| &route.headers));
-        if let Some(route) = route.filter(|_| via.caller.is_logged) {
-            response.extensions_mut().insert(route.label.clone());
-        }
         if let Some(sample) = route.and_then(|route| route.log_sample.as_ref()) {
             response.extensions_mut().insert(sample.clone());
         }
@@ -259,12 +272,16 @@ impl Site {
         &self,
         parts: Option<&Parts>,
         rejection: Rejection,
+        story: &Story,
     ) -> Response<Body> {
+        if parts.is_some() {
+            story.place(self.place);
+        }
         let mut response = if let Some(parts) = parts {
-            self.refuse(parts, None, rejection.into()).await
+            self.refuse(parts, None, rejection.into(), story).await
         } else {
             let (parts, ()) = Request::new(()).into_parts();
-            self.refuse(&parts, None, rejection.into()).await
+            self.refuse(&parts, None, rejection.into(), story).await
         };
         self.set_fields(&mut response, &[]);
         response
@@ -301,7 +318,7 @@ impl Site {
         route: Option<&Route>,
         parts: &Parts,
         path: &RelativePath<'_>,
-        as_lines: bool,
+        via: Via<'_>,
     ) -> Result<Response<Body>, Refusal> {
         let rule = route
             .and_then(|route| route.cache_control.as_ref())
@@ -331,6 +348,7 @@ impl Site {
             headers: &parts.headers,
             path: &path,
             cache_control: rule,
+            story: via.story,
         };
         let outcome: Outcome = files.answer(&request).await;
         static_files::respond(
@@ -338,7 +356,7 @@ impl Site {
             outcome,
             Policy {
                 cache_control: rule,
-                as_lines,
+                as_lines: via.as_lines,
             },
         )
     }
@@ -349,6 +367,7 @@ impl Site {
         parts: &Parts,
         path: Option<&RelativePath<'_>>,
         refusal: Refusal,
+        story: &Story,
     ) -> Response<Body> {
         let status = refusal.rejection.status();
         let configured = self
@@ -360,6 +379,7 @@ impl Site {
             Some(files) => files.error_page(status, configured, path).await,
             None => None,
         };
-        static_files::respond_with_page((&parts.method, &parts.headers), refusal, page.as_ref())
+        let request = (&parts.method, &parts.headers);
+        static_files::respond_with_page(request, refusal, page.as_ref(), &story.id)
     }
 }

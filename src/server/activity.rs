@@ -9,6 +9,7 @@ use super::limit::Permit;
 use crate::config::Limits;
 use crate::observe::access_log::{End, Exchange};
 use crate::observe::counted_body::OnEnd;
+use crate::observe::story::Story;
 
 /// Shared by the socket, the requests and the deadline of one connection, all on one thread: the atomics are for the types.
 #[derive(Debug)]
@@ -69,6 +70,7 @@ struct Sent {
 #[derive(Debug)]
 pub(crate) struct Serving {
     activity: Arc<Activity>,
+    story: Arc<Story>,
     exchange: Option<Box<Exchange>>,
     written_before: u64,
     /// Bytes of the body that the socket took, where that is known as it happens.
@@ -181,12 +183,16 @@ impl Activity {
         self.enter(Phase::Idle);
     }
 
-    pub(crate) fn begin(self: &Arc<Self>, exchange: Option<Exchange>) -> Serving {
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        (story, exchange): (Arc<Story>, Option<Box<Exchange>>),
+    ) -> Serving {
         self.serving.fetch_add(1, Ordering::Relaxed);
         self.enter(Phase::Serving);
         Serving {
             activity: Arc::clone(self),
-            exchange: exchange.map(Box::new),
+            story,
+            exchange,
             written_before: self.written.load(Ordering::Relaxed),
             sent: 0,
             is_waiting: false,
@@ -296,6 +302,11 @@ impl Serving {
         }
     }
 
+    /// What is told of the request.
+    pub(crate) fn story(&self) -> &Arc<Story> {
+        &self.story
+    }
+
     pub(crate) fn answered<B>(&mut self, response: &http::Response<B>) {
         if let Some(exchange) = &mut self.exchange {
             exchange.answered(response);
@@ -318,7 +329,7 @@ impl OnEnd for Serving {
         let Some(mut exchange) = self.exchange.take() else {
             return;
         };
-        if end == End::Aborted {
+        if end != End::Whole {
             let written = self.activity.written.load(Ordering::Relaxed);
             return exchange.end(sent.min(written.saturating_sub(self.written_before)), end);
         }

@@ -17,6 +17,8 @@ use super::peer::Peer;
 use crate::config::Config;
 use crate::http1::plain::PlainGet;
 use crate::http1::{self, Ready};
+use crate::observe::request_id::X_REQUEST_ID;
+use crate::observe::story::Story;
 use crate::proxy::caller::Caller;
 use crate::proxy::far_end::FarEnd;
 use crate::proxy::request_body::RequestBody;
@@ -74,6 +76,7 @@ pub(crate) trait Answer: Clone + Send + Sync + 'static {
         parts: Parts,
         body: http1::Incoming,
         caller: Caller,
+        story: &Arc<Story>,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// A request that came by hyper.
@@ -81,6 +84,7 @@ pub(crate) trait Answer: Clone + Send + Sync + 'static {
         &self,
         request: Request<GuardedBody>,
         caller: Caller,
+        story: &Arc<Story>,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// The answer to what is no request (then there are no parts), or is one that will not be read to its end.
@@ -88,6 +92,7 @@ pub(crate) trait Answer: Clone + Send + Sync + 'static {
         &self,
         parts: Option<&Parts>,
         rejection: Rejection,
+        story: &Arc<Story>,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 
     /// Fields of an answer to [`answer_http1`](Self::answer_http1) that stand as lines in its body.
@@ -128,16 +133,23 @@ impl Answer for Arc<Arc<Gate>> {
         parts: Parts,
         body: http1::Incoming,
         caller: Caller,
+        story: &Arc<Story>,
     ) -> Response<Body> {
         let via = Via {
             caller: &caller,
+            story,
             as_lines: true,
         };
         let mut body = RequestBody::Http1(body);
         Gate::answer(self, &parts, &mut body, via).await
     }
 
-    async fn answer(&self, request: Request<GuardedBody>, caller: Caller) -> Response<Body> {
+    async fn answer(
+        &self,
+        request: Request<GuardedBody>,
+        caller: Caller,
+        story: &Arc<Story>,
+    ) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let mut body = if body.is_end_stream() {
             RequestBody::Empty
@@ -146,6 +158,7 @@ impl Answer for Arc<Arc<Gate>> {
         };
         let via = Via {
             caller: &caller,
+            story,
             as_lines: false,
         };
         let response = Gate::answer(self, &parts, &mut body, via).await;
@@ -155,8 +168,13 @@ impl Answer for Arc<Arc<Gate>> {
         response
     }
 
-    async fn refuse(&self, parts: Option<&Parts>, rejection: Rejection) -> Response<Body> {
-        Gate::refuse(self, parts, rejection).await
+    async fn refuse(
+        &self,
+        parts: Option<&Parts>,
+        rejection: Rejection,
+        story: &Arc<Story>,
+    ) -> Response<Body> {
+        Gate::refuse(self, parts, rejection, story).await
     }
 
     fn take_lines(body: &mut Body) -> Option<Lines> {
@@ -182,27 +200,39 @@ impl Answer for axum::Router {
         parts: Parts,
         body: http1::Incoming,
         _: Caller,
+        story: &Arc<Story>,
     ) -> Response<Self::Body> {
         let body = axum::body::Body::new(body);
-        call(self, Request::from_parts(parts, body)).await
+        call(self, Request::from_parts(parts, body), story).await
     }
 
-    async fn answer(&self, request: Request<GuardedBody>, _: Caller) -> Response<Self::Body> {
-        call(self, request.map(axum::body::Body::new)).await
+    async fn answer(
+        &self,
+        request: Request<GuardedBody>,
+        _: Caller,
+        story: &Arc<Story>,
+    ) -> Response<Self::Body> {
+        call(self, request.map(axum::body::Body::new), story).await
     }
 
-    async fn refuse(&self, _: Option<&Parts>, rejection: Rejection) -> Response<Self::Body> {
-        refuse(rejection)
+    async fn refuse(
+        &self,
+        _: Option<&Parts>,
+        rejection: Rejection,
+        story: &Arc<Story>,
+    ) -> Response<Self::Body> {
+        refuse(rejection, story)
     }
 }
 
 async fn call(
     router: &axum::Router,
     request: Request<axum::body::Body>,
+    story: &Story,
 ) -> Response<axum::body::Body> {
     let (parts, body) = request.into_parts();
     if let Err(rejection) = routing::check_for_router(&parts) {
-        let mut response = refuse(rejection);
+        let mut response = refuse(rejection, story);
         if parts.version <= Version::HTTP_11 {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);
@@ -214,14 +244,15 @@ async fn call(
     response
 }
 
-fn refuse(rejection: Rejection) -> Response<axum::body::Body> {
-    let text = crate::transform::error_body::text(rejection.status());
+fn refuse(rejection: Rejection, story: &Story) -> Response<axum::body::Body> {
+    let text = crate::transform::error_body::text(rejection.status(), &story.id);
     let mut response = Response::new(axum::body::Body::from(text));
     *response.status_mut() = rejection.status();
     let fields = response.headers_mut();
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     fields.insert(CONTENT_TYPE, plain);
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    fields.insert(X_REQUEST_ID, story.id.value());
     response.extensions_mut().insert(rejection);
     response
 }

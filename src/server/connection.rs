@@ -145,7 +145,7 @@ impl<A: Answer> Shared<A> {
             stream,
             prefix,
             activity: Arc::clone(activity),
-            is_logged: generation.log.is_some(),
+            is_logged: generation.log.is_some() || self.tally().is_some(),
         });
         let service =
             service_fn(|request: Request<Incoming>| self.answer(request, peer.clone(), activity));
@@ -187,22 +187,26 @@ impl<A: Answer> Shared<A> {
         } else {
             parts.extensions.remove::<OnUpgrade>()
         };
-        let mut serving = activity.begin(generation.begin_log(&parts, &peer));
+        let mut serving = activity.begin(self.begin_request(&generation, &parts, &peer));
         async move {
             let version = parts.version;
             let checked = guarded_body::check(&mut parts, &generation.limits);
             let mut response = if let Err(rejection) = checked {
-                generation.app.refuse(Some(&parts), rejection).await
+                let story = serving.story();
+                generation.app.refuse(Some(&parts), rejection, story).await
             } else {
                 let (body, guard) = GuardedBody::new(body, &generation.limits);
                 let caller = generation.introduce(&mut parts, &peer);
                 let request = Request::from_parts(parts, body);
-                let response = generation.app.answer(request, caller).await;
+                let story = serving.story();
+                let response = generation.app.answer(request, caller, story).await;
                 // Who wants no body has an answer that does not depend on it.
                 let depends = A::IS_ROUTER
                     || response.extensions().get() == Some(&Rejection::BODY_INCOMPLETE);
                 match guard.trouble() {
-                    Some(rejection) if depends => generation.app.refuse(None, rejection).await,
+                    Some(rejection) if depends => {
+                        generation.app.refuse(None, rejection, story).await
+                    }
                     _ => response,
                 }
             };

@@ -17,7 +17,10 @@ use crate::config::Limits;
 use crate::header::forwarded::TrustedProxies;
 use crate::http1::head::HeadLimits;
 use crate::observe::AccessRecorder;
-use crate::observe::access_log::Exchange;
+use crate::observe::access_log::{Exchange, Observers};
+use crate::observe::request_id::RequestId;
+use crate::observe::story::Story;
+use crate::observe::tally::Tally;
 use crate::proxy::caller::Caller;
 
 /// A reload puts another in its place; requests that have begun keep theirs.
@@ -40,6 +43,8 @@ pub(crate) struct Shared<A> {
     version: AtomicU64,
     /// The worker's, once it serves.
     runtime: OnceLock<Handle>,
+    /// What this worker counts.
+    tally: Arc<Tally>,
 }
 
 impl<A: Answer> Generation<A> {
@@ -70,16 +75,9 @@ impl<A: Answer> Generation<A> {
         }
     }
 
-    pub(crate) fn begin_log(&self, request: &Parts, peer: &Peer) -> Option<Exchange> {
-        self.log.as_ref().map(|log| {
-            log.begin(
-                &request.method,
-                &request.uri,
-                request.version,
-                &request.headers,
-                client_address(peer, &request.headers, &self.trusted_proxies),
-            )
-        })
+    /// Whether a request's fields have to be looked at to know who asks.
+    pub(crate) fn trusts(&self, peer: &Peer) -> bool {
+        self.trusted_proxies.trusts(peer.address)
     }
 
     /// Who asks. A program's own router is told by extensions of the request.
@@ -99,23 +97,67 @@ impl<A: Answer> Generation<A> {
             client: client.address,
             is_peer_trusted: !peer.is_unknown && self.trusted_proxies.trusts(peer.address),
             is_encrypted: peer::is_encrypted(peer, client),
-            is_logged: self.log.is_some(),
         }
-    }
-
-    pub(crate) fn begin_unreadable_log(&self, peer: &Peer) -> Option<Exchange> {
-        let log = self.log.as_ref();
-        log.map(|log| log.begin_unreadable(peer.ip()))
     }
 }
 
 impl<A: Answer> Shared<A> {
-    pub(super) fn new(generation: Arc<Generation<A>>) -> Arc<Self> {
+    pub(super) fn new(generation: Arc<Generation<A>>, tally: Arc<Tally>) -> Arc<Self> {
         Arc::new(Self {
             generation: RwLock::new(generation),
             version: AtomicU64::new(0),
             runtime: OnceLock::new(),
+            tally,
         })
+    }
+
+    /// The counts, where any are kept.
+    pub(crate) fn tally(&self) -> Option<&Arc<Tally>> {
+        Some(&self.tally).filter(|tally| tally.is_on())
+    }
+
+    fn observers<'g>(&'g self, generation: &'g Generation<A>) -> Observers<'g> {
+        Observers {
+            log: generation.log.as_ref(),
+            tally: self.tally(),
+        }
+    }
+
+    /// A request has come: its story begins, and where anybody hears of it, its record.
+    pub(crate) fn begin_request(
+        &self,
+        generation: &Generation<A>,
+        request: &Parts,
+        peer: &Peer,
+    ) -> (Arc<Story>, Option<Box<Exchange>>) {
+        let observers = self.observers(generation);
+        if observers.is_nobody() {
+            return (Story::unheard(&request.headers), None);
+        }
+        let story = Story::new(RequestId::of(&request.headers));
+        let line = (&request.method, &request.uri, request.version);
+        let client = client_address(peer, &request.headers, &generation.trusted_proxies);
+        let exchange = Exchange::begin(
+            observers,
+            Arc::clone(&story),
+            line,
+            &request.headers,
+            client,
+        );
+        (story, Some(Box::new(exchange)))
+    }
+
+    /// The same for what was no request.
+    pub(crate) fn begin_unreadable(
+        &self,
+        generation: &Generation<A>,
+        peer: &Peer,
+    ) -> (Arc<Story>, Option<Box<Exchange>>) {
+        let observers = self.observers(generation);
+        let story = Story::new(RequestId::new());
+        let exchange = (!observers.is_nobody())
+            .then(|| Exchange::begin_unreadable(observers, Arc::clone(&story), peer.ip()));
+        (story, exchange.map(Box::new))
     }
 
     /// The worker serves, in this runtime.

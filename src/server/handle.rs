@@ -106,6 +106,7 @@ impl Handle {
         state.take_log(log, &config.log);
         state.configured.clone_from(&config.listen);
         state.limit.set(config.limits.connections);
+        state.observer.renew(&config.admin);
         for worker in &state.workers {
             let (app, limits, trusted) = (&state.app, &state.limits, &state.trusted_proxies);
             worker
@@ -163,7 +164,8 @@ impl Handle {
         for share in shares {
             let (sender, orders) = mpsc::unbounded_channel();
             let (app, limits, trusted) = (&state.app, &state.limits, &state.trusted_proxies);
-            let common = AnyShared::new(app, limits, state.log.as_ref(), trusted);
+            let tally = state.observer.enlist();
+            let common = AnyShared::new(app, limits, state.log.as_ref(), trusted, tally);
             state.workers.push(Enlisted {
                 shared: common.clone(),
                 orders: sender,

@@ -11,18 +11,16 @@ use super::generation::{Generation, Shared};
 use super::limit::{Limit, Open};
 use super::peer::Peer;
 use super::shutdown::Drain;
-use crate::config::Limits;
+use crate::config::{AdminConfig, Limits};
 use crate::header::forwarded::TrustedProxies;
+use crate::observe::observer::Observer;
 
 /// Serves a router to a client that sends these bytes and closes its side.
 pub(crate) async fn serve(router: axum::Router, limits: Limits, client: Client) {
     let (_drain, draining) = Drain::new();
-    let shared = Shared::new(Generation::new(
-        router,
-        limits,
-        None,
-        TrustedProxies::default(),
-    ));
+    let tally = Observer::new(&AdminConfig::default()).enlist();
+    let generation = Generation::new(router, limits, None, TrustedProxies::default());
+    let shared = Shared::new(generation, tally);
     let serving = Arc::clone(&shared);
     let permit = Open::new(&Limit::new(1)).permit();
     let permit = permit.expect("one connection, and one allowed");

@@ -14,6 +14,7 @@ use super::shutdown::Drain;
 use crate::config::Limits;
 use crate::header::forwarded::TrustedProxies;
 use crate::observe::AccessRecorder;
+use crate::observe::tally::Tally;
 use crate::routing::Gate;
 
 /// How long the connections may take to obey the cut.
@@ -49,19 +50,21 @@ impl AnyShared {
         limits: &Limits,
         log: Option<&AccessRecorder>,
         trusted: &TrustedProxies,
+        tally: Arc<Tally>,
     ) -> Self {
         let (limits, log, trusted) = (limits.clone(), log.cloned(), trusted.clone());
         match app {
             App::Gate(gate) => {
                 let app = Arc::new(Arc::clone(gate));
-                Self::Gate(Shared::new(Generation::new(app, limits, log, trusted)))
+                Self::Gate(Shared::new(
+                    Generation::new(app, limits, log, trusted),
+                    tally,
+                ))
             }
-            App::Router(router) => Self::Router(Shared::new(Generation::new(
-                router.clone(),
-                limits,
-                log,
-                trusted,
-            ))),
+            App::Router(router) => Self::Router(Shared::new(
+                Generation::new(router.clone(), limits, log, trusted),
+                tally,
+            )),
         }
     }
 

@@ -139,6 +139,16 @@ impl Cache {
         path: &str,
         media_type: impl FnOnce() -> HeaderValue,
     ) -> Found {
+        self.look_up(docroot, path, media_type).await.0
+    }
+
+    /// With whether it was held, and still the one on the disk.
+    pub(crate) async fn look_up(
+        &self,
+        docroot: &Docroot,
+        path: &str,
+        media_type: impl FnOnce() -> HeaderValue,
+    ) -> (Found, bool) {
         let key = KeyRef {
             docroot: docroot.id(),
             variant: Variant::FILE,
@@ -148,20 +158,22 @@ impl Cache {
         if let Some(held) = &held
             && held.is_current(docroot, self.config.revalidate)
         {
-            return Found::File(Arc::clone(held));
+            return (Found::File(Arc::clone(held)), true);
         }
         match docroot.stat(path) {
             Ok(Kind::File(_)) => {}
-            Ok(Kind::Directory) => return Found::Directory,
-            Ok(Kind::Other) => return Found::Refused(Rejection::NOT_A_FILE),
-            Err(error) => return Found::from_error(&error),
+            Ok(Kind::Directory) => return (Found::Directory, false),
+            Ok(Kind::Other) => return (Found::Refused(Rejection::NOT_A_FILE), false),
+            Err(error) => return (Found::from_error(&error), false),
         }
         if let Some(stale) = held {
             self.shards.remove_if(&key, |now| Arc::ptr_eq(now, &stale));
         }
-        Box::pin(self.load(docroot, path, media_type()))
-            .await
-            .unwrap_or_else(|error| Found::from_error(&error))
+        let loaded = Box::pin(self.load(docroot, path, media_type())).await;
+        (
+            loaded.unwrap_or_else(|error| Found::from_error(&error)),
+            false,
+        )
     }
 
     /// The file, when it is held and still the one on the disk.

@@ -21,6 +21,7 @@ use crate::coding::jobs::Urgency;
 use crate::config::DictionaryPolicy;
 use crate::header::accept_encoding::{Accepted, CodingSet, ContentCoding};
 use crate::header::dictionary;
+use crate::observe::story::CodingSource;
 
 /// How a file can be a dictionary for others, at the path that it was asked for.
 #[derive(Debug)]
@@ -128,7 +129,8 @@ impl Files {
             match self.cache.coded(&self.docroot, file, &recipe).await {
                 Coded::Held(coded) => {
                     let is_smaller = self.is_smaller(file, &coded, other.map(|(_, other)| other));
-                    return is_smaller.then(|| Selected::coded(Arc::clone(file), coded, coding));
+                    let source = (coding, CodingSource::Dictionary);
+                    return is_smaller.then(|| Selected::coded(Arc::clone(file), coded, source));
                 }
                 // One may have bounds that another has not.
                 Coded::AsSent | Coded::Not => offered.remove(coding),

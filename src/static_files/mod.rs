@@ -37,6 +37,7 @@ use crate::header::precondition::{self, Precondition, Validators};
 use crate::header::range::{self, RangeSet};
 use crate::http1::Ready;
 use crate::http1::plain::PlainGet;
+use crate::observe::story::{FileFound, Story, Validated};
 use crate::rejection::Rejection;
 use cache::{Cache, Found};
 use docroot::Docroot;
@@ -69,6 +70,8 @@ pub(crate) struct FileRequest<'a> {
     /// What its answer says of keeping it, where the site or the application has a rule. `no-transform` leaves files as they are
     /// (RFC 9111 §5.2.2.6).
     pub(crate) cache_control: Option<&'a HeaderValue>,
+    /// What is told of the request.
+    pub(crate) story: &'a Story,
 }
 
 /// Where a request path led.
@@ -126,7 +129,7 @@ impl Files {
             file: &file,
             coded: match &coded {
                 Held::File => None,
-                Held::Coding(coded) => Some(coded),
+                Held::Coding(coding, coded) => Some((*coding, coded)),
             },
             negotiable: self.is_negotiable(&file, sidecars),
             dictionary: self.dictionary_offer(&file, request.path, cache_control),
@@ -157,10 +160,17 @@ impl Files {
         if !self.settings.hidden && request.path.is_hidden() {
             return Some(Rejection::HIDDEN.into());
         }
-        let rejection = match self.locate(request.path).await {
+        let story = request.story;
+        let rejection = match self.locate(request.path, story).await {
             Ok(Located::File(file)) => return self.answer_file(request, file, false).await,
-            Ok(Located::WithoutSlash) => return Some(Outcome::redirect_to_slash(request.uri)),
-            Ok(Located::Folder(limit)) => return Some(Box::pin(self.list(request, limit)).await),
+            Ok(Located::WithoutSlash) => {
+                story.looked_at(request.path.as_str(), FileFound::Folder);
+                return Some(Outcome::redirect_to_slash(request.uri));
+            }
+            Ok(Located::Folder(limit)) => {
+                story.looked_at(request.path.as_str(), FileFound::Listed);
+                return Some(Box::pin(self.list(request, limit)).await);
+            }
             Ok(Located::Nothing) => Rejection::NOT_FOUND,
             Err(rejection) => rejection,
         };
@@ -203,24 +213,24 @@ impl Files {
     }
 
     async fn whole_file(&self, path: &str) -> Option<Selected> {
-        match self.try_file(path).await {
+        match self.try_file(path, None).await {
             Ok(Tried::File(file)) => Selected::identity(file).opened(&self.docroot).ok()?,
             _ => None,
         }
     }
 
     /// Step 3, but for listing and fallback.
-    async fn locate(&self, path: &RelativePath<'_>) -> Result<Located, Rejection> {
+    async fn locate(&self, path: &RelativePath<'_>, story: &Story) -> Result<Located, Rejection> {
         if path.asks_for_directory() {
-            return Box::pin(self.locate_index(path.as_str())).await;
+            return Box::pin(self.locate_index(path.as_str(), story)).await;
         }
-        let tried = self.try_file(path.as_str()).await?;
+        let tried = self.try_file(path.as_str(), Some(story)).await?;
         if let Tried::File(file) = tried {
             return Ok(Located::File(file));
         }
         if self.settings.clean_urls
             && let Tried::File(file) =
-                Box::pin(self.try_file(&format!("{}.html", path.as_str()))).await?
+                Box::pin(self.try_file(&format!("{}.html", path.as_str()), Some(story))).await?
         {
             return Ok(Located::File(file));
         }
@@ -230,9 +240,10 @@ impl Files {
         Ok(Located::Nothing)
     }
 
-    async fn locate_index(&self, folder: &str) -> Result<Located, Rejection> {
+    async fn locate_index(&self, folder: &str, story: &Story) -> Result<Located, Rejection> {
         for index in &self.settings.index {
-            if let Tried::File(file) = self.try_file(&[folder, index].concat()).await? {
+            let path = [folder, index].concat();
+            if let Tried::File(file) = self.try_file(&path, Some(story)).await? {
                 return Ok(Located::File(file));
             }
         }
@@ -242,12 +253,23 @@ impl Files {
         })
     }
 
-    async fn try_file(&self, path: &str) -> Result<Tried, Rejection> {
-        match self
+    /// Told where the request is about it.
+    async fn try_file(&self, path: &str, story: Option<&Story>) -> Result<Tried, Rejection> {
+        let (found, is_held) = self
             .cache
-            .find(&self.docroot, path, || self.media_type(path))
-            .await
-        {
+            .look_up(&self.docroot, path, || self.media_type(path))
+            .await;
+        if let Some(story) = story {
+            story.looked_at(
+                path,
+                match &found {
+                    Found::File(_) if is_held => FileFound::Held,
+                    Found::File(_) => FileFound::Opened,
+                    _ => FileFound::Nothing,
+                },
+            );
+        }
+        match found {
             Found::File(file) => Ok(Tried::File(file)),
             Found::Directory => Ok(Tried::Directory),
             Found::Missing => Ok(Tried::Missing),
@@ -289,7 +311,7 @@ impl Files {
         if rejection != Rejection::NOT_FOUND || !is_navigation(request) {
             return None;
         }
-        match self.try_file(fallback).await {
+        match self.try_file(fallback, Some(request.story)).await {
             Ok(Tried::File(file)) => Some(file),
             Ok(Tried::Directory | Tried::Missing) | Err(_) => None,
         }
@@ -319,6 +341,7 @@ impl Files {
     ) -> Option<Outcome> {
         let mut selected = self.select_any(file, request, is_fallback).await;
         selected.is_fallback = is_fallback;
+        request.story.selected(selected.coding, selected.source);
         if digest::wants_sha256(request.headers) {
             selected.digest = selected.repr_digest();
         }
@@ -328,12 +351,19 @@ impl Files {
             last_modified: selected.original.last_modified().map(|(time, _)| time),
         };
         match precondition::evaluate(request.method, request.headers, validators) {
-            Precondition::NotModified => return Some(Outcome::NotModified(selected, entity_tag)),
+            Precondition::NotModified => {
+                request.story.validated(Validated::NotModified);
+                return Some(Outcome::NotModified(selected, entity_tag));
+            }
             Precondition::Proceed if has_former(request, &selected) => {
+                request.story.validated(Validated::NotModified);
                 let former_tag = selected.former_tag().cloned().unwrap_or(entity_tag);
                 return Some(Outcome::NotModified(selected, former_tag));
             }
-            Precondition::Failed => return Some(Rejection::PRECONDITION_FAILED.into()),
+            Precondition::Failed => {
+                request.story.validated(Validated::Failed);
+                return Some(Rejection::PRECONDITION_FAILED.into());
+            }
             Precondition::Proceed => {}
         }
         // RFC 9110 §14.2: a range is defined for GET only.
@@ -345,11 +375,17 @@ impl Files {
             RangeSet::Single(range) => Part::Single(range),
             RangeSet::Multiple(ranges) => Part::Multiple(ranges),
             RangeSet::Unsatisfiable => {
+                request.story.validated(Validated::Unsatisfiable);
                 let content_range = range::unsatisfied(selected.representation.length());
                 let refusal = Refusal::from(Rejection::RANGE_NOT_SATISFIABLE);
                 return Some(refusal.with(header::CONTENT_RANGE, content_range).into());
             }
         };
+        match &part {
+            Part::Whole => {}
+            Part::Single(_) => request.story.validated(Validated::Part),
+            Part::Multiple(parts) => request.story.validated(Validated::Parts(parts.len())),
+        }
         if let (Part::Whole, Some(offer)) = (&part, &selected.dictionary) {
             self.keep_dictionary(&selected.original, offer);
         }

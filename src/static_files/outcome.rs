@@ -16,6 +16,7 @@ use crate::header::digest;
 use crate::header::entity_tag::EntityTag;
 use crate::header::precondition::{Validators, if_range_holds};
 use crate::header::range::{self, ByteRange, RangeSet};
+use crate::observe::story::CodingSource;
 use crate::rejection::Rejection;
 
 /// Any result of steps 1 to 7.
@@ -54,6 +55,8 @@ pub(crate) struct Selected {
     /// The one that is sent: the file itself, one of its sidecars, or a coding that was made of it.
     pub(crate) representation: Arc<Representation>,
     pub(crate) coding: ContentCoding,
+    /// Where that comes from.
+    pub(crate) source: CodingSource,
     /// It is coded on its way out: its length is not known, and no part of it can be asked for.
     pub(crate) is_coded_as_sent: bool,
     /// Another client could get another coding.
@@ -70,19 +73,21 @@ pub(crate) struct Selected {
 
 impl Selected {
     pub(super) fn identity(file: Arc<Representation>) -> Self {
-        Self::coded(Arc::clone(&file), file, ContentCoding::Identity)
+        let own = CodingSource::Own;
+        Self::coded(Arc::clone(&file), file, (ContentCoding::Identity, own))
     }
 
     pub(super) fn coded(
         original: Arc<Representation>,
         representation: Arc<Representation>,
-        coding: ContentCoding,
+        (coding, source): (ContentCoding, CodingSource),
     ) -> Self {
         let negotiable = original.negotiable;
         Self {
             original,
             representation,
             coding,
+            source,
             is_coded_as_sent: false,
             negotiable,
             dictionary: None,
@@ -95,7 +100,7 @@ impl Selected {
     pub(super) fn coded_as_sent(file: Arc<Representation>, coding: ContentCoding) -> Self {
         Self {
             is_coded_as_sent: true,
-            ..Self::coded(Arc::clone(&file), file, coding)
+            ..Self::coded(Arc::clone(&file), file, (coding, CodingSource::AsSent))
         }
     }
 

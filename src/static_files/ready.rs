@@ -19,6 +19,7 @@ use super::response::{Policy, cache_control};
 use crate::header::accept_encoding::ContentCoding;
 use crate::header::field_lines;
 use crate::http1;
+use crate::observe::places::PlaceId;
 use crate::transform::cache_policy::{IMMUTABLE, NO_CACHE};
 
 /// Fields that were put together once.
@@ -106,7 +107,7 @@ pub(super) fn from_ready(
 pub(super) struct ReadyAnswer<'a> {
     pub(super) file: &'a Representation,
     /// The coding that is sent of it, if any.
-    pub(super) coded: Option<&'a Representation>,
+    pub(super) coded: Option<(ContentCoding, &'a Representation)>,
     pub(super) negotiable: bool,
     pub(super) dictionary: Option<Arc<DictionaryOffer>>,
     /// Of the route or site.
@@ -116,7 +117,7 @@ pub(super) struct ReadyAnswer<'a> {
 impl ReadyAnswer<'_> {
     pub(super) fn to(&self, if_none_match: Option<&[u8]>) -> Option<http1::Ready> {
         let (sent, ready) = match self.coded {
-            Some(coded) => (coded, &coded.as_coding),
+            Some((_, coded)) => (coded, &coded.as_coding),
             None => (self.file, &self.file.own),
         };
         let Content::Memory(body) = &sent.content else {
@@ -143,6 +144,10 @@ impl ReadyAnswer<'_> {
             status,
             lines: ready.lines.clone(),
             body,
+            coding: self
+                .coded
+                .map_or(ContentCoding::Identity, |(coding, _)| coding),
+            place: PlaceId::NOWHERE,
         })
     }
 }

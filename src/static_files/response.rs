@@ -19,6 +19,7 @@ use crate::header::digest::REPR_DIGEST;
 use crate::header::entity_tag::EntityTag;
 use crate::header::multipart::{self, Boundary, Multipart};
 use crate::header::range::{self, ByteRange};
+use crate::observe::request_id::{RequestId, X_REQUEST_ID};
 use crate::transform::cache_policy::{IMMUTABLE, NO_CACHE, NO_STORE};
 use crate::transform::error_body;
 
@@ -60,17 +61,19 @@ pub(crate) fn respond_with_page(
     request: (&Method, &HeaderMap),
     refusal: Refusal,
     page: Option<&Selected>,
+    id: &RequestId,
 ) -> Response<Body> {
     let status = refusal.rejection.status();
     let mut response = match page {
         // Without validators: it is the answer to a failure, not what the path names.
         Some(page) => whole(request.0, page),
-        None => built_in(request, status),
+        None => built_in(request, status, id),
     };
     *response.status_mut() = status;
     let fields = response.headers_mut();
     fields.insert(CACHE_CONTROL, NO_STORE.clone());
     fields.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    fields.insert(X_REQUEST_ID, id.value());
     if let Some((name, value)) = refusal.field {
         fields.insert(name, value);
     }
@@ -281,12 +284,16 @@ fn random() -> [u8; 16] {
     random
 }
 
-fn built_in((method, headers): (&Method, &HeaderMap), status: StatusCode) -> Response<Body> {
+fn built_in(
+    (method, headers): (&Method, &HeaderMap),
+    status: StatusCode,
+    id: &RequestId,
+) -> Response<Body> {
     let accepts_html = accept::names_html(headers.get_all(http::header::ACCEPT));
     let (text, media_type) = if accepts_html {
-        (error_body::html(status), "text/html; charset=utf-8")
+        (error_body::html(status, id), "text/html; charset=utf-8")
     } else {
-        (error_body::text(status), "text/plain; charset=utf-8")
+        (error_body::text(status, id), "text/plain; charset=utf-8")
     };
     let mut response = page(method, text, HeaderValue::from_static(media_type));
     if accepts_html {

@@ -18,6 +18,7 @@ use super::representation::Representation;
 use super::{FileRequest, Files};
 use crate::coding::decode;
 use crate::header::accept_encoding::{Accepted, CodingSet, ContentCoding};
+use crate::observe::story::CodingSource;
 use crate::transform::cache_policy;
 
 const SIDECARS: [ContentCoding; 3] = [
@@ -30,7 +31,7 @@ const SIDECARS: [ContentCoding; 3] = [
 pub(super) enum Held {
     /// The file itself.
     File,
-    Coding(Arc<Representation>),
+    Coding(ContentCoding, Arc<Representation>),
 }
 
 /// Where a coding comes from.
@@ -86,7 +87,8 @@ impl Files {
             match source {
                 Source::Sidecar => {
                     if let Some(sidecar) = Box::pin(self.sidecar(&file, coding)).await {
-                        return Selected::coded(file, sidecar, coding).negotiable(negotiable);
+                        let source = (coding, CodingSource::Sidecar);
+                        return Selected::coded(file, sidecar, source).negotiable(negotiable);
                     }
                     sidecars.remove(coding);
                     file.sidecars.write(sidecars.bits());
@@ -132,7 +134,7 @@ impl Files {
                 .cache
                 .held_coding(&self.docroot, file, &Recipe::plain(coding)),
         };
-        held.map(Held::Coding)
+        held.map(|held| Held::Coding(coding, held))
     }
 
     /// Whether another client may get another coding.
@@ -183,7 +185,10 @@ impl Files {
     ) -> Option<Selected> {
         let recipe = Recipe::plain(coding);
         match self.cache.coded(&self.docroot, file, &recipe).await {
-            Coded::Held(coded) => Some(Selected::coded(Arc::clone(file), coded, coding)),
+            Coded::Held(coded) => {
+                let source = (coding, CodingSource::Made);
+                Some(Selected::coded(Arc::clone(file), coded, source))
+            }
             // A part of what nobody knows the length of cannot be told.
             Coded::AsSent if headers.contains_key(RANGE) => None,
             Coded::AsSent => Some(Selected::coded_as_sent(Arc::clone(file), coding)),

@@ -17,6 +17,7 @@ use super::path::RelativePath;
 use super::settings::{DEFAULT_LISTING_LIMIT, Settings, SymlinkPolicy};
 use super::{FileRequest, Files, Policy, respond, respond_with_page};
 use crate::config::{CacheConfig, CompressionConfig};
+use crate::observe::story::Story;
 use crate::rejection::Rejection;
 
 /// The files of one document root, as a tower service: mount it in any router, or call it yourself.
@@ -169,6 +170,7 @@ impl<B> tower_service::Service<Request<B>> for StaticFiles {
 }
 
 async fn answer(files: &Files, parts: &http::request::Parts) -> Response<Body> {
+    let story = Story::unheard(&parts.headers);
     let (path, refusal) = match RelativePath::parse(parts.uri.path()) {
         Ok(path) => {
             // Nested in a router, the path was cut; redirects must name the one that the client sent.
@@ -182,6 +184,7 @@ async fn answer(files: &Files, parts: &http::request::Parts) -> Response<Body> {
                 headers: &parts.headers,
                 path: &path,
                 cache_control: None,
+                story: &story,
             };
             let outcome = files.answer(&request).await;
             match respond(&parts.method, outcome, Policy::default()) {
@@ -194,5 +197,6 @@ async fn answer(files: &Files, parts: &http::request::Parts) -> Response<Body> {
     let page = files
         .error_page(refusal.rejection.status(), None, path.as_ref())
         .await;
-    respond_with_page((&parts.method, &parts.headers), refusal, page.as_ref())
+    let request = (&parts.method, &parts.headers);
+    respond_with_page(request, refusal, page.as_ref(), &story.id)
 }

@@ -1,16 +1,18 @@
 //! The built-in error answer, for a rejection that no page of the site covers. Pure: a status in, a body out.
 //!
-//! The page says the status, its standard reason, and one sentence that helps the person who meets it. It says nothing
-//! of the request (nothing to escape) and nothing of the server's version.
+//! The page says the status, its standard reason, one sentence that helps the person who meets it, and what the request is known by, for whoever
+//! looks into it. It says nothing else of the request, and nothing of the server's version.
 
 use std::fmt::Write;
 
 use http::StatusCode;
 
+use crate::observe::request_id::RequestId;
+
 /// The `Content-Security-Policy` of [`html`]: nothing runs and nothing is loaded but the one inline style sheet,
 /// allowed by its hash, and a `data:` icon.
 pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-J8bLY9cI+pwrPlEXdQ3JezGoUdpxeNpW+Qe2XtbETxg='; \
+     style-src 'sha256-mp0YPY5GQ56J+N7a2Wf8Owl8X0Kpli07BjYIssopUaw='; \
      img-src data:; base-uri 'none'; form-action 'none'";
 
 const STYLE: &str = include_str!("error_body/error.css");
@@ -20,7 +22,7 @@ const ICON: &str = "data:image/svg+xml,%3Csvg%20xmlns=%22http://www.w3.org/2000/
     %3Cpath%20fill=%22%231f6f5c%22%20d=%22M0%202h16v3H0zM2%206h3v9H2zm9%200h3v9h-3z%22/%3E%3C/svg%3E";
 
 /// The error as a small HTML page, in UTF-8.
-pub(crate) fn html(status: StatusCode) -> String {
+pub(crate) fn html(status: StatusCode, id: &RequestId) -> String {
     let code = status.as_u16();
     let reason = reason(status);
     let mut page = String::with_capacity(STYLE.len() + 1024);
@@ -30,16 +32,27 @@ pub(crate) fn html(status: StatusCode) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"robots\" content=\"noindex\">\n\
          <link rel=\"icon\" href='{ICON}'>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
-         <h1><span>{code}</span> {reason}</h1>\n<p>{}</p>\n</main>\n</body>\n</html>\n",
+         <h1><span>{code}</span> {reason}</h1>\n<p>{}</p>\n<p class=\"id\">Request {}</p>\n</main>\n</body>\n</html>\n",
         explanation(status),
+        escaped(id),
     )
     .expect("writing to a String cannot fail");
     page
 }
 
-/// The error as one line of plain text: `404 Not Found` and a newline.
-pub(crate) fn text(status: StatusCode) -> String {
-    format!("{} {}\n", status.as_u16(), reason(status))
+/// The error as two lines of plain text: `404 Not Found`, and `request` with its id.
+pub(crate) fn text(status: StatusCode, id: &RequestId) -> String {
+    format!("{} {}\nrequest {id}\n", status.as_u16(), reason(status))
+}
+
+/// Ours are digits; a client's own is any visible ASCII.
+fn escaped(id: &RequestId) -> String {
+    let id = id.to_string();
+    id.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
 
 /// The reason of RFC 9110 §15; `Error` for a code that has none registered.
@@ -95,24 +108,35 @@ mod tests {
 
     use super::*;
 
+    /// As a client may have sent it.
+    fn id() -> RequestId {
+        RequestId::Sent(http::HeaderValue::from_static("<4711>"))
+    }
+
     fn every_error() -> impl Iterator<Item = StatusCode> {
         (400..=599).map(|code| StatusCode::from_u16(code).unwrap())
     }
 
     #[test]
-    fn text_is_one_line() {
-        assert_eq!(text(StatusCode::NOT_FOUND), "404 Not Found\n");
+    fn text_is_two_lines() {
         assert_eq!(
-            text(StatusCode::PAYLOAD_TOO_LARGE),
-            "413 Content Too Large\n"
+            text(StatusCode::NOT_FOUND, &id()),
+            "404 Not Found\nrequest <4711>\n"
         );
-        assert_eq!(text(StatusCode::from_u16(599).unwrap()), "599 Error\n");
+        assert_eq!(
+            text(StatusCode::PAYLOAD_TOO_LARGE, &id()),
+            "413 Content Too Large\nrequest <4711>\n"
+        );
+        assert_eq!(
+            text(StatusCode::from_u16(599).unwrap(), &id()),
+            "599 Error\nrequest <4711>\n"
+        );
     }
 
     #[test]
     fn every_page_shows_its_code_and_reason_and_a_sentence() {
         for status in every_error() {
-            let page = html(status);
+            let page = html(status, &id());
             let (code, reason) = (status.as_u16(), reason(status));
             assert!(
                 page.contains(&format!("<title>{code} {reason}</title>")),
@@ -122,6 +146,7 @@ mod tests {
                 page.contains(&format!("<h1><span>{code}</span> {reason}</h1>")),
                 "{code}"
             );
+            assert!(page.contains("Request &lt;4711&gt;"), "{code}");
             assert!(explanation(status).ends_with('.'), "{code}");
             assert!(!explanation(status).contains(['<', '&']), "{code}");
         }
@@ -145,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_page_loads_nothing_and_names_no_server() {
-        let page = html(StatusCode::NOT_FOUND);
+        let page = html(StatusCode::NOT_FOUND, &id());
         for absent in [
             "<script",
             "http://",
@@ -172,7 +197,7 @@ mod tests {
             CONTENT_SECURITY_POLICY.contains(&expected),
             "the style sheet changed: CONTENT_SECURITY_POLICY needs {expected}"
         );
-        assert!(html(StatusCode::NOT_FOUND).contains(&format!("<style>{STYLE}</style>")));
+        assert!(html(StatusCode::NOT_FOUND, &id()).contains(&format!("<style>{STYLE}</style>")));
     }
 
     fn base64(bytes: &[u8]) -> String {

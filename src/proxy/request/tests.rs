@@ -72,7 +72,6 @@ fn stranger() -> Caller {
         client: PEER.parse().ok(),
         is_peer_trusted: false,
         is_encrypted: false,
-        is_logged: false,
     }
 }
 
@@ -83,7 +82,6 @@ fn trusted() -> Caller {
         client: "198.51.100.4:0".parse().ok(),
         is_peer_trusted: true,
         is_encrypted: true,
-        is_logged: false,
     }
 }
 
@@ -104,7 +102,8 @@ fn request(lines: &[(&str, &str)]) -> Parts {
 /// The lines that a server gets, without those that are different each time.
 fn written(parts: &Parts, caller: Caller, config: &ProxyConfig, prefix: &str) -> Vec<String> {
     let mut out = Vec::new();
-    let forwarded = Forwarded::new(parts, caller, config, prefix);
+    let id = RequestId::of(&parts.headers);
+    let forwarded = Forwarded::new(parts, caller, config, (prefix, &id));
     forwarded.write(&mut out);
     let mut again = Vec::new();
     forwarded.write(&mut again);
@@ -235,7 +234,7 @@ fn what_a_trusted_peer_says_goes_on_and_the_peer_is_added() {
         ("Via", "1.1 p.example.net"),
     ]);
     let mut out = Vec::new();
-    Forwarded::new(&parts, trusted(), &config(), "/app").write(&mut out);
+    Forwarded::new(&parts, trusted(), &config(), ("/app", &RequestId::new())).write(&mut out);
     let text = String::from_utf8(out).unwrap();
     let lines: Vec<_> = text
         .lines()
@@ -517,7 +516,8 @@ fn the_target_s_authority_is_the_host() {
     let mut parts = request(&[]);
     parts.uri = "http://shop.test:81/x".parse().unwrap();
     let config = config();
-    let forwarded = Forwarded::new(&parts, stranger(), &config, "");
+    let id = RequestId::new();
+    let forwarded = Forwarded::new(&parts, stranger(), &config, ("", &id));
     assert_eq!(forwarded.host(), b"shop.test:81");
     let lines = written(&parts, stranger(), &config, "");
     assert!(lines.contains(&"x-forwarded-host: shop.test:81".to_owned()));
@@ -528,7 +528,8 @@ fn the_target_s_authority_is_the_host() {
 fn when_it_came_is_told_in_seconds() {
     let parts = request(&[("X-Request-Start", "t=1")]);
     let mut out = Vec::new();
-    Forwarded::new(&parts, stranger(), &config(), "").write(&mut out);
+    let id = RequestId::new();
+    Forwarded::new(&parts, stranger(), &config(), ("", &id)).write(&mut out);
     let text = String::from_utf8(out).unwrap();
     let start = text
         .lines()

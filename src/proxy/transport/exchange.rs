@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
@@ -85,6 +86,8 @@ pub(crate) struct Answer {
     pub(crate) body: AnswerBody,
     /// With a 101: the connection from now on.
     pub(crate) upgraded: Option<Upgraded>,
+    /// How long the connection took to make, if it was made for this request.
+    pub(crate) connecting: Option<Duration>,
 }
 
 /// Why there is none.

@@ -21,6 +21,7 @@ mod upgraded;
 mod tests;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use self::body::Http1Body;
 use self::connect::Connector;
@@ -79,15 +80,18 @@ impl Transport {
             } else {
                 self.pool.take(target)
             };
+            let mut connecting = None;
             let (connection, idle) = if let Some((connection, idle)) = pooled {
                 (connection, Some(idle))
             } else {
+                let begin = Instant::now();
                 // Boxed: what a handshake needs is not kept for every request.
                 let socket = Box::pin(self.connector.connect(target)).await?;
+                connecting = Some(begin.elapsed());
                 (Connection::new(socket), None)
             };
             match exchange_http1(connection, request, self.limits).await {
-                Ok(exchanged) => return Ok(self.answer(target, exchanged)),
+                Ok(exchanged) => return Ok(self.answer(target, exchanged, connecting)),
                 Err(mut failure) => {
                     failure.is_reused = idle.is_some();
                     if let (FailureKind::Closed, Some(idle)) = (failure.kind, idle) {
@@ -103,7 +107,12 @@ impl Transport {
         }
     }
 
-    fn answer(&self, target: &Target, exchanged: Exchanged<Socket>) -> Answer {
+    fn answer(
+        &self,
+        target: &Target,
+        exchanged: Exchanged<Socket>,
+        connecting: Option<Duration>,
+    ) -> Answer {
         let (head, body, upgraded) = match exchanged {
             Exchanged::Whole {
                 head,
@@ -140,6 +149,7 @@ impl Transport {
             fields: head.fields,
             body,
             upgraded,
+            connecting,
         }
     }
 }

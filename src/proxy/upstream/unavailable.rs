@@ -14,6 +14,15 @@ pub(crate) enum Unavailable {
 }
 
 impl Unavailable {
+    /// In words.
+    pub(crate) fn why(self) -> &'static str {
+        match self {
+            Self::NoServer => "no server is available",
+            Self::QueueFull => "all servers are busy, and the queue is full",
+            Self::QueueTimeout => "all servers were busy for too long",
+        }
+    }
+
     /// Seconds.
     pub(crate) fn retry_after(self) -> u64 {
         match self {
@@ -25,11 +34,7 @@ impl Unavailable {
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoServer => "no server is available",
-            Self::QueueFull => "all servers are busy, and the queue is full",
-            Self::QueueTimeout => "all servers were busy for too long",
-        })
+        f.write_str(self.why())
     }
 }
 

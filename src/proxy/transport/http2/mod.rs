@@ -15,6 +15,7 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
+use std::time::Instant;
 
 use http::header::{CONTENT_LENGTH, TE};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
@@ -69,15 +70,23 @@ impl Http2 {
         let mut attempts = 0;
         loop {
             attempts += 1;
+            let begin = Instant::now();
             let (stream, is_reused) = self.connections.open(connector, target).await?;
+            let connecting = (!is_reused).then(|| begin.elapsed());
             let mut head = Request::new(());
             *head.method_mut() = request.method.clone();
             *head.uri_mut() = uri.clone();
             *head.headers_mut() = fields.clone();
             let shared = Shared::new(std::mem::take(request.body), request);
             let asked = self.ask(stream, head, &shared).await;
-            let Err(mut failure) = asked else {
-                return asked;
+            let mut failure = match asked {
+                Ok(answer) => {
+                    return Ok(Answer {
+                        connecting,
+                        ..answer
+                    });
+                }
+                Err(failure) => failure,
             };
             failure.is_reused = is_reused;
             *request.body = shared.take_back();
@@ -160,6 +169,7 @@ fn answer(
         fields: Fields::Map(parts.headers),
         body: body.into(),
         upgraded: None,
+        connecting: None,
     })
 }
 

@@ -1,8 +1,9 @@
 //! What a request is known by in the logs of all who handle it: `X-Request-Id`. Pure, but for the random numbers.
 
 use std::cell::Cell;
+use std::fmt;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::header::digits::hex;
 
@@ -11,33 +12,54 @@ pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 /// The longest that is taken from a client.
 const LONGEST: usize = 128;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RequestId<'r> {
-    /// By the client, or somebody before us.
-    Sent(&'r [u8]),
-    /// 128 bits in hexadecimal digits.
-    Made([u8; 32]),
+/// Given by the client, or somebody before us; or 128 bits of our own in hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RequestId {
+    Sent(HeaderValue),
+    Made(u64, u64),
 }
 
-impl<'r> RequestId<'r> {
+impl RequestId {
     /// The one that was sent, when it is a single short word, which no log can take for anything else; or a new one.
-    pub(crate) fn of(headers: &'r HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut lines = headers.get_all(X_REQUEST_ID).iter();
         match (lines.next(), lines.next()) {
-            (Some(sent), None) if is_sane(sent.as_bytes()) => Self::Sent(sent.as_bytes()),
-            _ => Self::Made(digits(random(), random())),
+            (Some(sent), None) if is_sane(sent.as_bytes()) => Self::Sent(sent.clone()),
+            _ => Self::new(),
         }
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn new() -> Self {
+        Self::Made(random(), random())
+    }
+
+    /// Shows it as it is written.
+    pub(crate) fn with<T>(&self, use_text: impl FnOnce(&[u8]) -> T) -> T {
         match self {
-            Self::Sent(sent) => sent,
-            Self::Made(digits) => digits,
+            Self::Sent(sent) => use_text(sent.as_bytes()),
+            Self::Made(high, low) => use_text(&digits(*high, *low)),
+        }
+    }
+
+    pub(crate) fn value(&self) -> HeaderValue {
+        match self {
+            Self::Sent(sent) => sent.clone(),
+            // Digits are a value.
+            Self::Made(high, low) => HeaderValue::from_bytes(&digits(*high, *low))
+                .unwrap_or_else(|_| HeaderValue::from_static("-")),
         }
     }
 }
 
-fn is_sane(id: &[u8]) -> bool {
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Either is nothing but visible ASCII.
+        self.with(|text| f.write_str(str::from_utf8(text).unwrap_or("-")))
+    }
+}
+
+/// Whether a word may be taken for a request's id.
+pub(crate) fn is_sane(id: &[u8]) -> bool {
     (1..=LONGEST).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
 }
 
@@ -49,7 +71,7 @@ fn digits(high: u64, low: u64) -> [u8; 32] {
 }
 
 /// Different in each thread and process, and nobody's secret (`SplitMix64`: Steele, Lea and Flood, 2014).
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     thread_local! {
         static STATE: Cell<u64> = Cell::new(
             getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()) << 32),
@@ -66,8 +88,6 @@ fn random() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn is_kept(lines: &[&str]) -> bool {
@@ -77,13 +97,14 @@ mod tests {
             headers.append(X_REQUEST_ID, line);
         }
         let id = RequestId::of(&headers);
-        match id {
-            RequestId::Sent(sent) => assert_eq!(sent, lines[0].as_bytes()),
-            RequestId::Made(digits) => {
-                assert!(digits.iter().all(u8::is_ascii_hexdigit));
-            }
+        let is_sent = matches!(id, RequestId::Sent(_));
+        if is_sent {
+            assert_eq!(id.to_string(), lines[0]);
+        } else {
+            assert!(id.to_string().bytes().all(|byte| byte.is_ascii_hexdigit()));
         }
-        matches!(id, RequestId::Sent(_))
+        assert_eq!(id.value(), id.to_string());
+        is_sent
     }
 
     #[test]
@@ -109,7 +130,7 @@ mod tests {
     fn no_two_are_the_same() {
         let headers = HeaderMap::new();
         let made: std::collections::HashSet<_> = (0..1000)
-            .map(|_| RequestId::of(&headers).as_bytes().to_owned())
+            .map(|_| RequestId::of(&headers).to_string())
             .collect();
         assert_eq!(made.len(), 1000);
         assert!(made.iter().all(|id| id.len() == 32));

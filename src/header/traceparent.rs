@@ -90,20 +90,15 @@ impl TraceContext {
     /// As it is sent (§3.2.2): flags that nobody has given a meaning are zero.
     pub(crate) fn value(self) -> [u8; LENGTH] {
         let mut value = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        value[3..35].copy_from_slice(&self.trace_digits());
+        value[3..35].copy_from_slice(&trace_digits(self.trace_id));
         value[36..52].copy_from_slice(&hex(self.span_id));
         value[54] += SAMPLED * u8::from(self.is_sampled) + RANDOM * u8::from(self.is_random);
         value
     }
-
-    /// The trace id as logs name it.
-    pub(crate) fn trace_digits(self) -> [u8; 32] {
-        trace_digits(self.trace_id)
-    }
 }
 
-/// A trace id in its 32 digits.
-fn trace_digits(trace_id: u128) -> [u8; 32] {
+/// A trace id in its 32 digits, as logs name it.
+pub(crate) fn trace_digits(trace_id: u128) -> [u8; 32] {
     let mut digits = [0; 32];
     let [high, low] = [trace_id >> 64, trace_id & u128::from(u64::MAX)];
     // Both are halves of 128 bits.

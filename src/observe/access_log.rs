@@ -21,8 +21,10 @@ use super::sample::LogSample;
 use super::story::{BreakOff, Story};
 use super::syslog::Syslog;
 use super::tally::{InFlight, Tally};
+use super::traces::Tracer;
 use super::writer::{Retired, Writer};
 use crate::config::SyslogTarget;
+use crate::header::traceparent::TraceContext;
 use crate::rejection::Rejection;
 use crate::routing::RouteLabel;
 
@@ -50,7 +52,10 @@ pub struct Exchange {
     tally: Option<Arc<Tally>>,
     #[allow(dead_code, reason = "kept for its drop")]
     in_flight: Option<InFlight>,
+    tracer: Option<Tracer>,
     pub(super) story: Arc<Story>,
+    /// What the log names of its trace.
+    pub(super) trace_id: Option<u128>,
     pub(super) client: Option<IpAddr>,
     pub(super) begun: Instant,
     pub(super) method: Method,
@@ -76,6 +81,7 @@ pub(super) struct Answer {
 pub(crate) struct Observers<'a> {
     pub(crate) log: Option<&'a AccessRecorder>,
     pub(crate) tally: Option<&'a Arc<Tally>>,
+    pub(crate) tracer: Option<&'a Tracer>,
 }
 
 /// How the transfer of a response ended.
@@ -128,7 +134,7 @@ impl AccessRecorder {
 
 impl Observers<'_> {
     pub(crate) fn is_nobody(&self) -> bool {
-        self.log.is_none() && self.tally.is_none()
+        self.log.is_none() && self.tally.is_none() && self.tracer.is_none()
     }
 }
 
@@ -142,6 +148,8 @@ impl Exchange {
     ) -> Self {
         Self {
             log: observers.log.cloned(),
+            trace_id: trace_id(observers.log, &story, fields),
+            tracer: observers.tracer.cloned(),
             tally: observers.tally.cloned(),
             in_flight: observers.tally.map(Tally::enter),
             story,
@@ -212,6 +220,11 @@ impl Exchange {
                 LogFormat::Json => record::json(line, self, (sent, end, took), now),
             });
         }
+        if let (Some(tracer), Some(trace)) = (&self.tracer, self.story.trace)
+            && trace.context.is_sampled
+        {
+            tracer.end(self.span(trace, (sent, end, took)));
+        }
         if let Some(tally) = &self.tally {
             self.count(tally, sent, end, took);
         }
@@ -242,6 +255,14 @@ impl Exchange {
         let answer = self.answer.as_ref();
         answer.map_or(CLIENT_CLOSED_REQUEST, |answer| answer.status.as_u16())
     }
+}
+
+/// The trace that a request is part of, whether or not it is recorded; only one of the formats names it.
+fn trace_id(log: Option<&AccessRecorder>, story: &Story, fields: &HeaderMap) -> Option<u128> {
+    log.filter(|log| log.format == LogFormat::Json)?;
+    let recorded = story.trace.map(|span| span.context);
+    let context = recorded.or_else(|| TraceContext::of(fields));
+    context.map(|context| context.trace_id)
 }
 
 impl Drop for Exchange {

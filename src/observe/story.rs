@@ -4,18 +4,21 @@
 //! It is begun with the request, shared by all who have a part in it, and read when the request has ended.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::places::PlaceId;
 use super::request_id::RequestId;
+use super::traces::Span;
 use crate::header::accept_encoding::ContentCoding;
 
 /// One request's.
 #[derive(Debug)]
 pub(crate) struct Story {
     pub(crate) id: RequestId,
+    /// Where traces are recorded.
+    pub(crate) trace: Option<Span>,
     hearing: Hearing,
     told: Mutex<Told>,
 }
@@ -104,6 +107,8 @@ pub(crate) struct ForwardTold {
     pub(crate) waited: Duration,
     /// Why nobody was asked in the end.
     pub(crate) unavailable: Option<&'static str>,
+    /// How the answer was coded on its way to the client.
+    pub(crate) coding: Option<HeaderValue>,
     /// Of a rehearsal: the servers, and how they are chosen among.
     pub(crate) servers: Vec<String>,
 }
@@ -112,6 +117,7 @@ pub(crate) struct ForwardTold {
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
     pub(crate) server: Box<str>,
+    pub(crate) begun: Instant,
     /// How long the connection took to make; none: one of the pool was there.
     pub(crate) connecting: Option<Duration>,
     /// From the beginning of the attempt to the answer's head, or to the failure.
@@ -149,6 +155,16 @@ impl Story {
         Self::heard_by(id, Hearing::Somebody)
     }
 
+    /// The same, as a part of a trace.
+    pub(crate) fn traced(id: RequestId, trace: Option<Span>) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            trace,
+            hearing: Hearing::Somebody,
+            told: Mutex::default(),
+        })
+    }
+
     /// Whatever is told is forgotten; but there is an id.
     pub(crate) fn unheard(headers: &HeaderMap) -> Arc<Self> {
         Self::heard_by(RequestId::of(headers), Hearing::Nobody)
@@ -161,6 +177,7 @@ impl Story {
     fn heard_by(id: RequestId, hearing: Hearing) -> Arc<Self> {
         Arc::new(Self {
             id,
+            trace: None,
             hearing,
             told: Mutex::default(),
         })
@@ -236,6 +253,16 @@ impl Told {
     pub(crate) fn server(&self) -> Option<&str> {
         let last = self.forward.as_ref()?.attempts.last()?;
         Some(&last.server)
+    }
+
+    /// How the content is coded, by the server or in a file of its own; none: not, or by the application.
+    pub(crate) fn coding(&self) -> Option<&str> {
+        let forwarded = self.forward.as_ref().and_then(|told| told.coding.as_ref());
+        if let Some(coding) = forwarded {
+            return coding.to_str().ok();
+        }
+        let coding = self.file.as_ref()?.coding;
+        (coding != ContentCoding::Identity).then_some(coding.as_str())
     }
 
     /// Whether what was asked for was held in memory; none: no file was.

@@ -28,9 +28,9 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 
 pub(crate) use self::export::IS_AVAILABLE;
+use super::request_id::random;
 use crate::config::{Share, TracesConfig};
 use crate::header::traceparent::TraceContext;
-use super::request_id::random;
 
 /// Where traces are sent. Clones are one.
 #[derive(Clone, Debug)]
@@ -41,22 +41,23 @@ pub(crate) struct Tracer {
 
 /// What a request is in its trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Span {
     /// The span of the request here.
     pub(crate) context: TraceContext,
     /// The span of whoever sent it.
     pub(crate) parent: Option<u64>,
+    /// Whether the client came by https.
+    pub(crate) is_encrypted: bool,
 }
 
 /// A request that has ended, as it is told.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestSpan {
-    pub(crate) place: Place,
+    pub(crate) span: Span,
     pub(crate) begun: SystemTime,
     pub(crate) took: Duration,
     pub(crate) id: String,
     pub(crate) client: Option<IpAddr>,
-    pub(crate) is_encrypted: Option<bool>,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) version: Version,
@@ -85,7 +86,7 @@ pub(crate) struct AttemptSpan {
     pub(crate) result: Result<StatusCode, Box<str>>,
 }
 
-impl Place {
+impl Span {
     /// Everybody may say by which trace he knows his request. Whether it is sampled is decided here, unless whoever asks is trusted: clients
     /// would decide how much work there is.
     fn new(
@@ -105,10 +106,12 @@ impl Place {
                     ..sent.child(draw())
                 },
                 parent: Some(sent.span_id),
+                is_encrypted: false,
             },
             None => Self {
                 context: TraceContext::begin((draw(), draw()), draw(), is_sampled),
                 parent: None,
+                is_encrypted: false,
             },
         }
     }
@@ -130,16 +133,12 @@ impl Tracer {
     }
 
     /// Step 1.
-    pub(crate) fn begin(&self, fields: &HeaderMap, is_trusted: bool) -> Place {
-        Place::new(TraceContext::of(fields), is_trusted, self.sample, random)
+    pub(crate) fn begin(&self, fields: &HeaderMap, is_trusted: bool) -> Span {
+        Span::new(TraceContext::of(fields), is_trusted, self.sample, random)
     }
 
-    /// Step 3: to be asked before a span is put together.
-    pub(crate) fn wants(place: &Place) -> bool {
-        place.context.is_sampled
-    }
-
-    pub(crate) fn end(&self, span: RequestSpan) {
+    /// Step 3, of a request that is sampled.
+    pub(crate) fn end(&self, span: Box<RequestSpan>) {
         self.exporter.send(span);
     }
 
@@ -173,15 +172,15 @@ mod tests {
             (Some(sent(true)), false, none, false),
             (Some(sent(false)), false, all, true),
         ] {
-            let place = Place::new(sent, is_trusted, sample, || 5);
+            let span = Span::new(sent, is_trusted, sample, || 5);
             let expected = TraceContext {
                 trace_id: if sent.is_some() { 7 } else { 5 << 64 | 5 },
                 span_id: 5,
                 is_sampled,
                 is_random: sent.is_none(),
             };
-            assert_eq!(place.context, expected, "{sent:?} {is_trusted} {sample:?}");
-            assert_eq!(place.parent, sent.map(|sent| sent.span_id));
+            assert_eq!(span.context, expected, "{sent:?} {is_trusted} {sample:?}");
+            assert_eq!(span.parent, sent.map(|sent| sent.span_id));
         }
     }
 }

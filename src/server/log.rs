@@ -1,11 +1,12 @@
-//! The access log that a configuration asks for.
+//! The access log and the traces that a configuration asks for.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
 use super::ServeError;
-use crate::config::{AccessLog, LogConfig};
+use crate::config::{AccessLog, LogConfig, TracesConfig};
+use crate::observe::traces::Tracer;
 use crate::observe::{AccessRecorder, LogFormat};
 
 pub(super) fn open(config: &LogConfig) -> Result<Option<AccessRecorder>, ServeError> {
@@ -20,6 +21,12 @@ pub(super) fn open(config: &LogConfig) -> Result<Option<AccessRecorder>, ServeEr
         (None, None) => AccessRecorder::to_writer(format, io::stdout()),
     };
     recorder.map(Some).map_err(|source| error(config, source))
+}
+
+/// None: traces are not recorded.
+pub(super) fn start_traces(config: Option<&TracesConfig>) -> Result<Option<Tracer>, ServeError> {
+    let tracer = config.map(Tracer::start).transpose();
+    tracer.map_err(ServeError::Traces)
 }
 
 /// The file by its name, as it is now; `None`: there is none.

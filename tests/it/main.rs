@@ -48,6 +48,7 @@ mod links;
 mod listeners;
 mod listing;
 mod log_sample;
+mod log_story;
 mod log_syslog;
 mod media_types;
 mod methods;
@@ -80,6 +81,8 @@ mod router_answers_strict;
 mod routes;
 mod spa;
 mod tls;
+#[cfg(feature = "opentelemetry")]
+mod traces;
 mod trusted_proxies;
 mod upgrades;
 mod virtual_hosts;

@@ -182,6 +182,24 @@ mod tests {
     }
 
     #[test]
+    fn a_program_without_opentelemetry_says_so() {
+        let text = "[[site]]\nhosts = ['a.test']\n[[site.route]]\npath = '/'\nrespond = ''\n\
+                    [log]\ntraces = 'http://127.0.0.1:4318'\n";
+        let read = crate::Config::parse(text, std::path::Path::new("test.toml"));
+        match read {
+            Ok(config) => assert!(traces::IS_AVAILABLE && config.traces.is_some()),
+            Err(error) => {
+                let told = error.to_string();
+                assert!(!traces::IS_AVAILABLE, "{told}");
+                assert!(
+                    told.contains("was built without OpenTelemetry") && told.contains("feature"),
+                    "{told}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn traces_go_where_collectors_take_them() {
         for (text, expected) in [
             (

@@ -17,12 +17,12 @@ use crate::header::traceparent::TraceContext;
 const LONGEST: usize = 2048;
 
 /// The span of the request, and one for each attempt.
-pub(super) fn of(request: RequestSpan) -> Vec<SpanData> {
-    let context = request.place.context;
-    let mut spans = vec![server_span(&request)];
+pub(super) fn of(request: &RequestSpan) -> Vec<SpanData> {
+    let context = request.span.context;
+    let mut spans = vec![server_span(request)];
     for (attempt, number) in request.attempts.iter().zip(0..) {
         let own = context.numbered_child(number);
-        spans.push(client_span(&request, attempt, (own, number)));
+        spans.push(client_span(request, attempt, (own, number)));
     }
     spans
 }
@@ -34,9 +34,8 @@ fn server_span(request: &RequestSpan) -> SpanData {
     if let Some(query) = request.uri.query() {
         attributes.put("url.query", cut(query));
     }
-    if let Some(is_encrypted) = request.is_encrypted {
-        attributes.put("url.scheme", if is_encrypted { "https" } else { "http" });
-    }
+    let is_encrypted = request.span.is_encrypted;
+    attributes.put("url.scheme", if is_encrypted { "https" } else { "http" });
     attributes.put("network.protocol.version", version(request.version));
     if let Some(host) = request.host.as_ref().and_then(|host| host.to_str().ok()) {
         attributes.address(host);
@@ -80,8 +79,8 @@ fn server_span(request: &RequestSpan) -> SpanData {
     }
     let method = known(&request.method).unwrap_or("HTTP");
     SpanData {
-        parent_span_id: request.place.parent.map_or(SpanId::INVALID, span_id),
-        parent_span_is_remote: request.place.parent.is_some(),
+        parent_span_id: request.span.parent.map_or(SpanId::INVALID, span_id),
+        parent_span_is_remote: request.span.parent.is_some(),
         span_kind: SpanKind::Server,
         name: match &request.route {
             Some(route) => format!("{method} {route}").into(),
@@ -89,7 +88,7 @@ fn server_span(request: &RequestSpan) -> SpanData {
         },
         status: status(is_fault, String::new()),
         end_time: request.begun + request.took,
-        ..span(request.place.context, request.begun, attributes)
+        ..span(request.span.context, request.begun, attributes)
     }
 }
 
@@ -120,7 +119,7 @@ fn client_span(
     };
     let begun = request.begun + attempt.begun;
     SpanData {
-        parent_span_id: span_id(request.place.context.span_id),
+        parent_span_id: span_id(request.span.context.span_id),
         span_kind: SpanKind::Client,
         name: Cow::Borrowed(known(&request.method).unwrap_or("HTTP")),
         status: status(is_fault, why),
@@ -231,20 +230,20 @@ fn cut(text: &str) -> String {
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use super::super::Place;
+    use super::super::Span;
     use super::*;
 
     fn request() -> RequestSpan {
         RequestSpan {
-            place: Place {
+            span: Span {
                 context: TraceContext::begin((1, 2), 3, true),
                 parent: None,
+                is_encrypted: true,
             },
             begun: SystemTime::UNIX_EPOCH,
             took: Duration::from_millis(5),
             id: "id".to_owned(),
             client: None,
-            is_encrypted: None,
             method: Method::GET,
             uri: "/x".parse().unwrap(),
             version: Version::HTTP_2,
@@ -280,7 +279,7 @@ mod tests {
                 is_aborted,
                 ..request()
             };
-            let span = of(request).remove(0);
+            let span = of(&request).remove(0);
             assert_eq!(value(&span, "error.type").as_deref(), error, "{status:?}");
             assert_eq!(span.status != Status::Unset, is_fault, "{status:?}");
         }
@@ -293,7 +292,7 @@ mod tests {
             uri: format!("/{}", "x".repeat(5000)).parse().unwrap(),
             ..request()
         };
-        let span = of(request).remove(0);
+        let span = of(&request).remove(0);
         assert_eq!(span.name, "HTTP");
         let method = value(&span, "http.request.method");
         assert_eq!(method.as_deref(), Some("_OTHER"));
@@ -313,8 +312,16 @@ mod tests {
         ] {
             let mut attributes = Attributes::default();
             attributes.address(text);
-            let span = span(TraceContext::begin((1, 2), 3, true), SystemTime::UNIX_EPOCH, attributes);
-            assert_eq!(value(&span, "server.address").as_deref(), Some(address), "{text}");
+            let span = span(
+                TraceContext::begin((1, 2), 3, true),
+                SystemTime::UNIX_EPOCH,
+                attributes,
+            );
+            assert_eq!(
+                value(&span, "server.address").as_deref(),
+                Some(address),
+                "{text}"
+            );
             assert_eq!(value(&span, "server.port").as_deref(), port, "{text}");
         }
     }
@@ -328,7 +335,7 @@ mod tests {
             took: Duration::from_millis(1),
             result,
         };
-        let spans = of(RequestSpan {
+        let spans = of(&RequestSpan {
             attempts: vec![
                 attempt(1, Err("refused".into())),
                 attempt(3, Ok(StatusCode::NOT_FOUND)),
@@ -340,7 +347,7 @@ mod tests {
         };
         assert_eq!(parent.parent_span_id, SpanId::INVALID);
         for (span, number, millis) in [(failed, 0, 1), (answered, 1, 3)] {
-            let own = request().place.attempt(number);
+            let own = request().span.attempt(number);
             assert_eq!(span.parent_span_id, parent.span_context.span_id());
             assert_eq!(span.span_context.span_id(), span_id(own.span_id));
             let begun = span.start_time.duration_since(SystemTime::UNIX_EPOCH);
@@ -349,6 +356,9 @@ mod tests {
         }
         assert_eq!(failed.status, Status::error("refused"));
         assert_eq!(value(answered, "error.type").as_deref(), Some("404"));
-        assert_eq!(value(answered, "http.request.resend_count").as_deref(), Some("1"));
+        assert_eq!(
+            value(answered, "http.request.resend_count").as_deref(),
+            Some("1")
+        );
     }
 }

@@ -76,8 +76,9 @@ pub use observe::{AccessLogLayer, AccessLogService, AccessRecorder, LogFormat, L
 pub use proxy::{Proxy, ServerState, State as ServerCondition, Upstream};
 pub use rejection::Rejection;
 pub use server::{
-    ClientCertificate, ConnectionInfo, Handle, HandoverError, InheritedSocket, Listener, Sandbox,
-    SandboxOutcome, ServeError, Server, Takeover, TlsSession, drop_privileges, router,
+    AdminServer, ClientCertificate, ConnectionInfo, Handle, HandoverError, InheritedSocket,
+    Listener, Sandbox, SandboxOutcome, ServeError, Server, Takeover, TlsSession, drop_privileges,
+    router,
 };
 pub use static_files::body::Body;
 pub use static_files::service::StaticFiles;

@@ -19,6 +19,9 @@ fn main() -> ExitCode {
         Verb::Compress(args) => cli::compress::run(&args),
         Verb::Reload(target) => cli::operate::reload(&target),
         Verb::Upgrade(target) => cli::operate::upgrade(&target),
+        Verb::Status(args) => cli::ask::run(&args),
+        Verb::Explain(args) => cli::explain::run(&args),
+        Verb::Top(target) => cli::top::run(&target),
         Verb::Completions(args) => cli::completions::run(&args),
     }
 }

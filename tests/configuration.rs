@@ -19,6 +19,7 @@ const SOURCE: &str = concat!(
     include_str!("../src/config/file/upstream.rs"),
     include_str!("../src/config/file/compression.rs"),
     include_str!("../src/config/file/limits.rs"),
+    include_str!("../src/config/file/admin.rs"),
 );
 
 #[test]
@@ -78,7 +79,7 @@ fn every_key_says_its_default_or_that_it_is_required() {
 #[test]
 fn the_defaults_are_what_the_comments_say() {
     /// The tables that are looked at, and what must be written in each so that its other keys may be.
-    const NEEDED: [(&str, &str); 8] = [
+    const NEEDED: [(&str, &str); 9] = [
         ("[[site]]", "docroot = 'public'"),
         (
             "[[site.route]]",
@@ -93,6 +94,7 @@ fn the_defaults_are_what_the_comments_say() {
         ("[compression]", ""),
         ("[limits]", ""),
         ("[tls]", ""),
+        ("[admin]", ""),
     ];
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::create_dir(folder.path().join("public")).expect("a folder");

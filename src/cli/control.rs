@@ -3,7 +3,7 @@
 //! It is a unix socket in a folder of the user's. The client sends one line, `reload` or `upgrade`; the answer is a line `ok` or `failed`,
 //! then text for the person, up to the end of the connection.
 //!
-//! Names: `PID.sock` is the socket; for a configuration file, `NAME.config` is a symbolic link to it, where NAME comes of the file's
+//! Names: `PID.sock` is the socket, and `PID.admin` the one where the process tells about itself (see `admin_client`); for a configuration file, `NAME.config` is a symbolic link to it, where NAME comes of the file's
 //! canonical path. The process that began to serve last has the link.
 
 mod client;
@@ -21,13 +21,20 @@ use std::{
     time::Duration,
 };
 
+use daemun::ListenAddress;
 use tokio::{
     io::AsyncReadExt as _, net::UnixListener, sync::mpsc, task::JoinHandle, time::timeout,
 };
 
 pub(crate) use client::TargetArgs;
-pub(super) use client::{CLIENT_HELP, ask};
+pub(super) use client::{CLIENT_HELP, ask, find_socket};
 pub(super) use folder::open as open_folder;
+
+/// Where this process tells about itself.
+pub(super) fn admin_address() -> io::Result<ListenAddress> {
+    let name = format!("{}.admin", process::id());
+    Ok(ListenAddress::Unix(folder::open()?.join(name)))
+}
 
 /// How long a client may take for its line, or to take the answer.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -4,17 +4,23 @@
 //! drain, a command to the running server failed, or a file could not be compressed or is not what it should be;
 //! 2, something is wrong with the command line (clap's); 128 + the signal's number, a second signal ended the drain, or one ended `compress`.
 
+mod admin_client;
+pub(crate) mod ask;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod compress;
 mod control;
 mod descriptors;
 mod diagnostics;
+pub(crate) mod explain;
 pub(crate) mod operate;
 pub(crate) mod serve;
+mod show;
 mod signals;
 mod sockets;
+pub(crate) mod status;
 mod supervisor;
+pub(crate) mod top;
 mod welcome;
 
 use std::{io, path::Path};
@@ -36,6 +42,7 @@ Examples:
   daemun -c site.toml           serve what a configuration file says
   daemun check -c site.toml     look for mistakes in it
   daemun reload -c site.toml    have the running server read it again
+  daemun status                 look at the running server
   daemun compress ./dist        compress its files, once, as well as can be
 
 A folder with the name of a command is written with a dot and a slash: daemun ./check";
@@ -73,6 +80,15 @@ pub(crate) enum Verb {
     /// Have a new process of the program take over from the running server, without a refused connection
     #[command(after_help = control::CLIENT_HELP)]
     Upgrade(operate::TargetArgs),
+    /// Print how the running server is: traffic, applications, what fails
+    #[command(after_help = control::CLIENT_HELP)]
+    Status(ask::StatusArgs),
+    /// Show how the running server is, in the terminal, anew each second
+    #[command(after_help = top::HELP)]
+    Top(operate::TargetArgs),
+    /// Tell why a request went as it did, by its id
+    #[command(after_help = explain::HELP)]
+    Explain(explain::ExplainArgs),
     /// Print the completions for a shell
     Completions(completions::CompletionsArgs),
 }

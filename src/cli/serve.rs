@@ -28,7 +28,8 @@ use std::{
 };
 
 use daemun::{
-    Config, ConfigError, Listener, Sandbox, SandboxOutcome, ServeError, Server, Takeover,
+    AdminServer, Config, ConfigError, Listener, Sandbox, SandboxOutcome, ServeError, Server,
+    Takeover,
 };
 use tokio::{runtime, sync::Notify};
 
@@ -135,24 +136,39 @@ async fn serve(
     passed: PassedSockets,
     takeover: &mut Option<Takeover>,
 ) -> Result<ExitCode, Box<dyn Error>> {
-    let Origin { args, content, own } = origin;
-    let mut signals = Signals::watch()?;
+    let signals = Signals::watch()?;
     let program = Program::remember()?;
+    let (prepared, admin) = prepare(origin.content, config, passed, takeover)?;
+    let operator = Operator::new(origin, config, prepared.server.handle(), program);
+    let left = serve_prepared(origin, config, prepared, operator, (signals, takeover)).await;
+    // As long as anything goes on it can be asked, and then its socket's file goes.
+    admin.end().await;
+    left
+}
+
+async fn serve_prepared(
+    origin: Origin<'_>,
+    config: &Config,
+    prepared: Prepared,
+    operator: Operator<'_>,
+    (mut signals, takeover): (Signals, &mut Option<Takeover>),
+) -> Result<ExitCode, Box<dyn Error>> {
+    let Origin { args, content, own } = origin;
     let watch = Watch::new(content.file().filter(|_| args.watch));
     let Prepared {
         listeners,
         workers,
         addresses,
+        admin_addresses,
         server,
         mut control,
-    } = prepare(content, config, passed, takeover)?;
+    } = prepared;
     if !args.quiet {
-        welcome::tell(config, &addresses, content.file());
+        welcome::tell(config, (&addresses, &admin_addresses), content.file());
         if let Some(own) = own {
             own.tell();
         }
     }
-    let operator = Operator::new(origin, config, server.handle(), program);
     let stop = Notify::new();
     let serving = server.serve_with_workers(listeners, workers, stop.notified());
     let (mut serving, mut alive) = (pin!(serving), pin!(supervisor::keep_watch()));
@@ -195,6 +211,8 @@ struct Prepared {
     listeners: Vec<Listener>,
     workers: NonZeroUsize,
     addresses: Vec<Spoken>,
+    /// Of the configuration.
+    admin_addresses: Vec<Spoken>,
     server: Server,
     control: Option<Control>,
 }
@@ -205,12 +223,15 @@ fn prepare(
     config: &Config,
     passed: PassedSockets,
     takeover: &mut Option<Takeover>,
-) -> Result<Prepared, ServeError> {
+) -> Result<(Prepared, AdminServer), ServeError> {
     // How many there are is asked of files that may be out of reach later.
     let workers = config.workers();
-    let listeners = match takeover {
-        Some(takeover) => takeover.listeners(config)?,
-        None => passed.listen(config)?,
+    let (listeners, told_at) = match takeover {
+        Some(takeover) => (
+            takeover.listeners(config)?,
+            takeover.admin_listeners(config)?,
+        ),
+        None => (passed.listen(config)?, AdminServer::bind(config)?),
     };
     enter_sandbox(config, content)?;
     let server = Server::new(config)?;
@@ -220,15 +241,35 @@ fn prepare(
         Some(_) => None,
         None => open_control(content),
     };
+    let admin_addresses = welcome::spoken(&told_at);
+    let admin = start_admin(&server, told_at)?;
     let listeners = Listener::for_workers(listeners, workers)?;
     daemun::drop_privileges(config)?;
-    Ok(Prepared {
+    let prepared = Prepared {
         listeners,
         workers,
         addresses,
+        admin_addresses,
         server,
         control,
-    })
+    };
+    Ok((prepared, admin))
+}
+
+/// At the configured addresses, and for `daemun status` and its like at a socket of its own.
+fn start_admin(server: &Server, mut listeners: Vec<Listener>) -> Result<AdminServer, ServeError> {
+    let own = control::admin_address()
+        .map_err(|error| error.to_string())
+        .and_then(|at| AdminServer::bind_own(&at).map_err(|error| error.to_string()));
+    match own {
+        Ok(own) => listeners.push(own),
+        Err(error) => {
+            tracing::warn!(
+                "`daemun status`, `top` and `explain` will not find this server: {error}"
+            );
+        }
+    }
+    AdminServer::start(&server.handle(), listeners)
 }
 
 /// From here on, only what the configuration names can be reached; the configuration itself too, to be read again, and the control

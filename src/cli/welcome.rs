@@ -35,13 +35,17 @@ pub(super) fn spoken(listeners: &[Listener]) -> Vec<Spoken> {
 }
 
 /// Tells it on standard error: standard output is the access log's.
-pub(super) fn tell(config: &Config, addresses: &[Spoken], file: Option<&Path>) {
+pub(super) fn tell(
+    config: &Config,
+    (addresses, admin): (&[Spoken], &[Spoken]),
+    file: Option<&Path>,
+) {
     let terminal = std::io::stderr().is_terminal();
     let has_color = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let text = if terminal {
-        friendly(config, addresses, file, has_color)
+        friendly(config, (addresses, admin), file, has_color)
     } else {
-        plain(config, addresses)
+        plain(config, addresses, admin)
     };
     eprint!("{text}");
 }
@@ -56,7 +60,7 @@ pub(super) fn local_url(addresses: &[Spoken]) -> Option<String> {
         })
 }
 
-fn plain(config: &Config, addresses: &[Spoken]) -> String {
+fn plain(config: &Config, addresses: &[Spoken], admin: &[Spoken]) -> String {
     let mut text = String::new();
     for docroot in config.docroots() {
         let _ = writeln!(text, "serving {}", docroot.display());
@@ -64,18 +68,26 @@ fn plain(config: &Config, addresses: &[Spoken]) -> String {
     for (path, upstream) in config.forwards() {
         let _ = writeln!(text, "forwarding {path} to {upstream}");
     }
-    for Spoken { scheme, address } in addresses {
-        let _ = match address {
-            ListenAddress::Tcp(tcp) => writeln!(text, "listening on {scheme}://{tcp}/"),
-            ListenAddress::Unix(_) | ListenAddress::Systemd(_) => {
-                writeln!(text, "listening on {address}")
-            }
-        };
+    // First: who waits for the listeners knows that there is nothing more to come.
+    for (what, addresses) in [("admin", admin), ("listening", addresses)] {
+        for Spoken { scheme, address } in addresses {
+            let _ = match address {
+                ListenAddress::Tcp(tcp) => writeln!(text, "{what} on {scheme}://{tcp}/"),
+                ListenAddress::Unix(_) | ListenAddress::Systemd(_) => {
+                    writeln!(text, "{what} on {address}")
+                }
+            };
+        }
     }
     text
 }
 
-fn friendly(config: &Config, addresses: &[Spoken], file: Option<&Path>, has_color: bool) -> String {
+fn friendly(
+    config: &Config,
+    (addresses, admin): (&[Spoken], &[Spoken]),
+    file: Option<&Path>,
+    has_color: bool,
+) -> String {
     let (bold, link, dim, off) = if has_color {
         ("\x1b[1m", "\x1b[36m", "\x1b[2m", "\x1b[0m")
     } else {
@@ -116,6 +128,15 @@ fn friendly(config: &Config, addresses: &[Spoken], file: Option<&Path>, has_colo
             }
             ListenAddress::Unix(path) => tell("Socket", &path.display().to_string(), ""),
             ListenAddress::Systemd(_) => tell("Socket", &address.to_string(), ""),
+        }
+    }
+    for Spoken { scheme, address } in admin {
+        match address {
+            ListenAddress::Tcp(tcp) => {
+                let url = url(scheme, &host_to_open(tcp.ip()), tcp.port());
+                tell("Admin", &url, link);
+            }
+            other => tell("Admin", &other.to_string(), ""),
         }
     }
     let _ = writeln!(text, "\n  {dim}Press Ctrl+C to stop{off}\n");

@@ -7,6 +7,7 @@
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use toml::Spanned;
@@ -18,6 +19,7 @@ use super::{
     parse,
     read::read,
     resolve,
+    shown::Shown,
 };
 use crate::server::tls::{CertificateError, Tls, TlsError};
 use crate::static_files::SymlinkPolicy;
@@ -25,7 +27,7 @@ use crate::static_files::SymlinkPolicy;
 /// Makes a [`Config`] from a docroot and settings in code, or from a file and what overrides it.
 ///
 /// A file describes its sites itself: the settings of a site beside a file are an error that names the key to set there. `listen`,
-/// `workers`, `access_log`, `log_file` and `cache_memory` override the file.
+/// `admin`, `workers`, `access_log`, `log_file` and `cache_memory` override the file.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -46,6 +48,7 @@ pub struct ConfigBuilder {
     /// The settings of a site that were given: as a flag, and as a line of the file with its table.
     site_settings: Vec<(&'static str, &'static str, String)>,
     listen: Vec<ListenAddress>,
+    admin: Vec<ListenAddress>,
     certificates: Vec<CertificateSource>,
     workers: Option<NonZeroUsize>,
     access_log: Option<AccessLog>,
@@ -96,6 +99,15 @@ impl ConfigBuilder {
     #[must_use]
     pub fn listen(mut self, address: impl Into<ListenAddress>) -> Self {
         self.listen.push(address.into());
+        self
+    }
+
+    /// An address at which the server tells about itself; may be called again. Replaces those of the file.
+    ///
+    /// An address that other machines reach is refused unless the file has a token for them.
+    #[must_use]
+    pub fn admin(mut self, address: impl Into<ListenAddress>) -> Self {
+        self.admin.push(address.into());
         self
     }
 
@@ -308,6 +320,12 @@ impl ConfigBuilder {
                 listen.tls = Some(tls.clone());
             }
         }
+        if !self.admin.is_empty() {
+            for address in &self.admin {
+                config.admin.judge(address)?;
+            }
+            config.admin.listen = self.admin;
+        }
         config.workers = self.workers.or(config.workers);
         config.log.access = self.access_log.unwrap_or(config.log.access);
         config.log.syslog = config.log.syslog.filter(|_| self.log_file.is_none());
@@ -354,8 +372,12 @@ impl ConfigBuilder {
         let folder = resolve::absolute(path)
             .parent()
             .map_or_else(|| PathBuf::from("/"), Path::to_owned);
-        let resolved = parse::parse(&text)
-            .and_then(|file| resolve::resolve(file, &folder, self.unset_access_log));
+        let resolved = parse::parse(&text).and_then(|file| {
+            let shown = Shown::new(resolve::absolute(path), &text, &file);
+            let mut config = resolve::resolve(file, &folder, self.unset_access_log)?;
+            config.shown = Arc::new(shown);
+            Ok(config)
+        });
         match resolved {
             Ok(config) if problems.is_empty() => Ok(config),
             other => {

@@ -3,6 +3,7 @@
 //! Nothing is judged here but the shape. `docs/configuration.md` is made from the doc comments of these files, in the order below: the
 //! first words of a struct's comment are its table's header, a field's comment tells what the key does, in which unit, and its default.
 
+mod admin;
 mod compression;
 mod limits;
 mod listen;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub(crate) use self::{
+    admin::Admin,
     compression::Compression,
     limits::{Cache, Limits, Log},
     listen::{Certificate, Listen, Tls},
@@ -68,4 +70,5 @@ pub(crate) struct File {
     pub(crate) compression: Compression,
     pub(crate) limits: Limits,
     pub(crate) log: Log,
+    pub(crate) admin: Admin,
 }

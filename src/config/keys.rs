@@ -34,7 +34,7 @@ enum Kind {
 }
 
 /// In the order in which a misplaced key's home is looked for.
-const TABLES: [Table; 12] = [
+const TABLES: [Table; 13] = [
     Table {
         path: "site",
         kind: Kind::Repeated,
@@ -91,6 +91,11 @@ const TABLES: [Table; 12] = [
         keys: keys_of::<file::Log>,
     },
     Table {
+        path: "admin",
+        kind: Kind::Once,
+        keys: keys_of::<file::Admin>,
+    },
+    Table {
         path: "",
         kind: Kind::Once,
         keys: keys_of::<file::File>,
@@ -98,7 +103,7 @@ const TABLES: [Table; 12] = [
 ];
 
 /// What people who know other servers write, and the key it is called here.
-const OTHER_NAMES: [(&str, &str); 51] = [
+const OTHER_NAMES: [(&str, &str); 53] = [
     ("root", "docroot"),
     ("dir", "docroot"),
     ("directory", "docroot"),
@@ -150,6 +155,8 @@ const OTHER_NAMES: [(&str, &str); 51] = [
     ("precompressed", "sidecars"),
     ("gzip_min_length", "smallest"),
     ("minimum_length", "smallest"),
+    ("healthcheck", "health"),
+    ("stub_status", "admin"),
 ];
 
 /// Every key of `root` that its table does not know, and every table written in the wrong brackets.

@@ -18,6 +18,7 @@ mod parse;
 mod quantity;
 mod read;
 mod resolve;
+pub(crate) mod shown;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,9 @@ use std::{
     time::Duration,
 };
 
+#[cfg(test)]
+pub(crate) use self::admin::Token as AdminToken;
+use self::shown::Shown;
 use self::upstream::{ProxyConfig, UpstreamConfig};
 pub(crate) use self::{
     accounts::Identity,
@@ -39,7 +43,7 @@ pub(crate) use self::{
     compression::{CompressionConfig, DictionaryConfig, DictionaryPolicy},
     listen::SocketAccess,
     log::{LogConfig, Share, SyslogTarget, TracesConfig},
-    site::{Cors, Hsts, RouteAction, RouteConfig, SiteConfig},
+    site::{Cors, Health, Hsts, RouteAction, RouteConfig, SiteConfig},
     tls::{CertificateSource, ClientAuth, TlsSettings, TlsVersion, UnknownNames},
 };
 pub use self::{
@@ -84,6 +88,7 @@ pub struct Config {
     /// Whether or not a route leads to them.
     pub(crate) named_upstreams: Vec<Arc<UpstreamConfig>>,
     pub(crate) admin: AdminConfig,
+    pub(crate) shown: Arc<Shown>,
 }
 
 impl Config {
@@ -111,6 +116,11 @@ impl Config {
     /// Where the server listens; at least one listener.
     pub fn listen(&self) -> &[Listen] {
         &self.listen
+    }
+
+    /// Where the server tells about itself, beside the program's own socket.
+    pub fn admin_listen(&self) -> &[ListenAddress] {
+        &self.admin.listen
     }
 
     /// How many worker threads serve connections: as configured, else one for each core that the process may use.

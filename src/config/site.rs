@@ -70,10 +70,25 @@ pub(crate) enum RouteAction {
     Upstream(Box<ProxyConfig>),
     /// Sends the client to `to`, in which `{path}`, `{rest}` and `{host}` are filled in.
     Redirect { to: String, status: StatusCode },
+    /// Tells how the server is.
+    Health(Health),
     /// Answers by itself.
     Respond {
         status: StatusCode,
         body: Bytes,
         media_type: HeaderValue,
     },
+}
+
+/// What a route for health checks tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// The server answers.
+    Alive,
+    /// It does so on purpose, and its applications can be reached.
+    Ready,
+}
+
+impl Health {
+    pub(crate) const NAMES: [(&str, Self); 2] = [("alive", Self::Alive), ("ready", Self::Ready)];
 }

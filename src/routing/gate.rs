@@ -17,6 +17,7 @@ use hyper::upgrade::OnUpgrade;
 
 use super::host::HostPattern;
 use super::request;
+use super::requirements::Requirements;
 use super::route::RouteLabel;
 use super::site::Site;
 use super::upstreams::Upstreams;
@@ -29,6 +30,7 @@ use crate::proxy::caller::Caller;
 use crate::proxy::request_body::RequestBody;
 use crate::proxy::tunnel;
 use crate::rejection::Rejection;
+use crate::server::presence::Presence;
 use crate::server::{ConnectionInfo, TlsSession};
 use crate::static_files::body::Body;
 use crate::static_files::cache::Cache;
@@ -43,6 +45,7 @@ pub(crate) struct Gate {
     patterns: Vec<(HostPattern, usize)>,
     cache: Arc<Cache>,
     upstreams: Upstreams,
+    requirements: Arc<Requirements>,
     forwards: bool,
     has_ready: bool,
 }
@@ -60,22 +63,30 @@ pub(crate) struct Via<'a> {
 impl Gate {
     pub(crate) fn new(config: &Config) -> Self {
         let cache = Arc::new(Cache::new(&config.cache, &config.compression));
-        Self::with(config, cache, Upstreams::new(config, &Upstreams::default()))
+        let upstreams = Upstreams::new(config, &Upstreams::default());
+        Self::with(config, cache, upstreams, &Arc::default())
     }
 
     /// For another configuration. What is held in memory of files that are served as before goes on to be held.
     pub(crate) fn renewed(&self, config: &Config) -> Self {
         let upstreams = Upstreams::new(config, &self.upstreams);
+        let presence = self.requirements.presence();
         if !self.cache.is_for(&config.cache, &config.compression) {
             let cache = self.cache.renewed(&config.cache, &config.compression);
-            return Self::with(config, Arc::new(cache), upstreams);
+            return Self::with(config, Arc::new(cache), upstreams, presence);
         }
-        let gate = Self::with(config, Arc::clone(&self.cache), upstreams);
+        let gate = Self::with(config, Arc::clone(&self.cache), upstreams, presence);
         gate.cache.forget_all_but(&config.file_settings());
         gate
     }
 
-    fn with(config: &Config, cache: Arc<Cache>, upstreams: Upstreams) -> Self {
+    fn with(
+        config: &Config,
+        cache: Arc<Cache>,
+        upstreams: Upstreams,
+        presence: &Arc<Presence>,
+    ) -> Self {
+        let requirements = Arc::new(Requirements::new(config, &upstreams, presence));
         let (mut exact, mut patterns) = (HashMap::new(), Vec::new());
         for (index, site) in config.sites.iter().enumerate() {
             for host in &site.hosts {
@@ -92,7 +103,7 @@ impl Gate {
         let sites: Vec<_> = config
             .sites
             .iter()
-            .map(|site| Arc::new(Site::new(site, &cache, &upstreams)))
+            .map(|site| Arc::new(Site::new(site, &cache, (&upstreams, &requirements))))
             .collect();
         Self {
             forwards: sites.iter().any(|site| site.forwards()),
@@ -102,7 +113,13 @@ impl Gate {
             patterns,
             cache,
             upstreams,
+            requirements,
         }
+    }
+
+    /// What must be the case for it to answer as configured.
+    pub(crate) fn requirements(&self) -> &Arc<Requirements> {
+        &self.requirements
     }
 
     /// Answers any request. Its body is taken when it is forwarded; otherwise it goes unread, and the connection sees to what is left of it.

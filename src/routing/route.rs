@@ -6,9 +6,11 @@ use http::{HeaderName, HeaderValue};
 
 use super::fixed::Fixed;
 use super::forward::Forward;
+use super::health::Health;
 use super::methods::Methods;
 use super::path::PathPattern;
 use super::redirect::Redirect;
+use super::requirements::Requirements;
 use super::upstreams::Upstreams;
 use crate::config::{RouteAction, RouteConfig};
 use crate::observe::LogSample;
@@ -37,6 +39,7 @@ pub(super) enum Handler {
     Redirect(Redirect),
     Upstream(Box<Forward>),
     Fixed(Fixed),
+    Health(Health),
 }
 
 /// Which route answered, in the extensions of the response, for the access log.
@@ -48,7 +51,7 @@ impl Route {
         config: &RouteConfig,
         files: &dyn Fn(&static_files::settings::Settings) -> Arc<Files>,
         (upstreams, dialect): (&Upstreams, Dialect),
-        site: &Arc<str>,
+        (site, requirements): (&Arc<str>, &Arc<Requirements>),
     ) -> Self {
         let handler = match &config.action {
             RouteAction::Site => Handler::Site,
@@ -63,6 +66,7 @@ impl Route {
                     files,
                 )))
             }
+            RouteAction::Health(kind) => Handler::Health(Health::new(*kind, requirements)),
             RouteAction::Respond {
                 status,
                 body,

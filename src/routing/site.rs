@@ -13,6 +13,7 @@ use super::encryption::Encryption;
 use super::forward::Forward;
 use super::gate::Via;
 use super::request;
+use super::requirements::Requirements;
 use super::route::{Handler, Route};
 use super::upstreams::Upstreams;
 use crate::config::SiteConfig;
@@ -49,7 +50,11 @@ pub(super) struct Site {
 }
 
 impl Site {
-    pub(super) fn new(config: &SiteConfig, cache: &Arc<Cache>, upstreams: &Upstreams) -> Self {
+    pub(super) fn new(
+        config: &SiteConfig,
+        cache: &Arc<Cache>,
+        (upstreams, requirements): (&Upstreams, &Arc<Requirements>),
+    ) -> Self {
         let files = |settings: &_| Arc::new(Files::new(Clone::clone(settings), Arc::clone(cache)));
         let name: Arc<str> = match config.hosts.first() {
             Some(host) => host.to_string().into(),
@@ -58,7 +63,10 @@ impl Site {
         let mut routes: Vec<_> = config
             .routes
             .iter()
-            .map(|route| Route::new(route, &files, (upstreams, config.dialect), &name))
+            .map(|route| {
+                let known = (&name, requirements);
+                Route::new(route, &files, (upstreams, config.dialect), known)
+            })
             .collect();
         routes.sort_by(|a, b| a.pattern.cmp(&b.pattern));
         let forwards = |route: &Route| matches!(route.handler, Handler::Upstream(_));
@@ -332,6 +340,7 @@ impl Site {
             Some((route, Handler::Redirect(redirect))) => {
                 return redirect.answer(&route.pattern, parts);
             }
+            Some((_, Handler::Health(health))) => return health.answer(&parts.method),
             Some((_, Handler::Fixed(fixed))) => return Ok(fixed.answer(&parts.method, rule)),
         };
         let Some(files) = files else {

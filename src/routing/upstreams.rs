@@ -7,7 +7,7 @@ use crate::config::{Config, RouteAction};
 use crate::proxy::Forwarder;
 use crate::proxy::upstream::Upstream;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Upstreams(Vec<Arc<Upstream>>);
 
 impl Upstreams {
@@ -48,6 +48,15 @@ impl Upstreams {
         for upstream in &self.0 {
             upstream.start();
         }
+    }
+
+    /// Each once.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.0.iter()
+    }
+
+    pub(super) fn has(&self, config: &UpstreamConfig) -> bool {
+        self.find(config).is_some()
     }
 
     fn find(&self, config: &UpstreamConfig) -> Option<&Arc<Upstream>> {

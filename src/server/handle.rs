@@ -6,13 +6,18 @@
 //! 2. Then the applications, limits and logs are swapped in all workers, for the next request on each connection.
 //! 3. New sockets are given to the workers; those of addresses that are gone are closed, after their queues were taken.
 
+mod tell;
+
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
+use self::tell::Told;
+
 use super::ServeError;
 use super::accept::{Post, Slot, Stop};
+use super::admin;
 use super::app::App;
 use super::limit::Limit;
 use super::listener::{self, Listener};
@@ -47,6 +52,7 @@ struct State {
     workers: Vec<Enlisted>,
     limit: Arc<Limit>,
     observer: Observer,
+    told: Told,
 }
 
 /// A socket that a worker accepts on.
@@ -67,6 +73,7 @@ struct Enlisted {
 impl Handle {
     pub(super) fn new(config: &Config, app: App) -> Result<Self, ServeError> {
         Ok(Self(Arc::new(Mutex::new(State {
+            told: Told::new(config, &app),
             app,
             limits: config.limits.clone(),
             outlets: Outlets {
@@ -99,6 +106,12 @@ impl Handle {
     /// When the access log cannot be opened, a listener cannot be bound or set up, or a docroot is out of the process's reach (see
     /// [`Sandbox::admits`](crate::Sandbox::admits)); then nothing has changed.
     pub fn reload(&self, config: &Config) -> Result<(), ServeError> {
+        self.try_reload(config).inspect_err(|error| {
+            self.note_refused_configuration(error.to_string());
+        })
+    }
+
+    fn try_reload(&self, config: &Config) -> Result<(), ServeError> {
         Sandbox::admits(config)?;
         let mut state = self.state();
         let plan = Plan::new(&state.configured, &config.listen);
@@ -106,7 +119,11 @@ impl Handle {
         let tracer = state.tracer_for(config.traces.as_ref())?;
         let shares = state.bind(&plan.bind)?;
         let prologues = state.prologues(&plan.stay);
+        if let Some(teller) = &state.told.teller {
+            teller.reload(&admin::config(&config.admin))?;
+        }
 
+        state.told.renew(config);
         state.app = state.app.renewed(config);
         state.limits = config.limits.clone();
         state.trusted_proxies = config.trusted_proxies.clone();
@@ -159,6 +176,16 @@ impl Handle {
         copies.collect()
     }
 
+    /// Those of the admin listener: the configured ones, not the process's own.
+    pub(super) fn admin_copies(&self) -> std::io::Result<Vec<Listener>> {
+        let admin = self.admin_config();
+        let mut copies = self
+            .teller()
+            .map_or_else(|| Ok(Vec::new()), |teller| teller.copies())?;
+        copies.retain(|copy| admin.listen.contains(copy.listen.address()));
+        Ok(copies)
+    }
+
     /// Workers for these listeners, each with the sockets that it accepts on.
     pub(super) fn enlist(
         &self,
@@ -205,6 +232,7 @@ impl Handle {
     }
 
     pub(super) fn drain(&self) {
+        self.presence().begin_drain();
         self.stop_listening(Stop::TakeQueue);
         for worker in &self.state().workers {
             let _ = worker.orders.send(Order::Drain);
@@ -217,6 +245,7 @@ impl Handle {
             let mut state = self.state();
             state.standing.clear();
             state.workers.clear();
+            state.told.presence.end();
             (
                 std::mem::take(&mut state.outlets),
                 std::mem::take(&mut state.retired),

@@ -22,6 +22,7 @@ use rustix::net::{
 };
 
 use super::accept::Stop;
+use super::admin;
 use super::listener::{Bound, Listener, SocketFile};
 use super::{Handle, ServeError};
 use crate::config::{Config, Listen, ListenAddress};
@@ -74,7 +75,8 @@ impl Handle {
     /// # Errors
     /// When the other process does not take over. Then this server goes on as before.
     pub fn hand_over(&self, stream: &UnixStream) -> Result<(), HandoverError> {
-        let copies = self.copies().map_err(HandoverError::Connection)?;
+        let mut copies = self.copies().map_err(HandoverError::Connection)?;
+        copies.extend(self.admin_copies().map_err(HandoverError::Connection)?);
         send(stream, &copies).map_err(HandoverError::Connection)?;
         let mut answer = Vec::new();
         stream
@@ -95,6 +97,9 @@ impl Handle {
             }
         }
         self.stop_listening(Stop::LeaveQueue);
+        if let Some(teller) = self.teller() {
+            teller.stop_listening(Stop::LeaveQueue);
+        }
         Ok(())
     }
 }
@@ -126,8 +131,20 @@ impl Takeover {
     /// # Errors
     /// As [`Listener::bind`].
     pub fn listeners(&mut self, config: &Config) -> Result<Vec<Listener>, ServeError> {
+        self.listeners_at(&config.listen)
+    }
+
+    /// The same for the addresses at which the server tells about itself.
+    ///
+    /// # Errors
+    /// As [`Listener::bind`].
+    pub fn admin_listeners(&mut self, config: &Config) -> Result<Vec<Listener>, ServeError> {
+        self.listeners_at(&admin::listens(&config.admin))
+    }
+
+    fn listeners_at(&mut self, wanted: &[Listen]) -> Result<Vec<Listener>, ServeError> {
         let mut listeners = Vec::new();
-        for listen in &config.listen {
+        for listen in wanted {
             let taken = self.take(listen.address());
             let Some((first, others)) = taken.split_first() else {
                 let has_port = self.has_port(listen, &listeners);

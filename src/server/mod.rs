@@ -9,6 +9,7 @@
 
 mod accept;
 pub(crate) mod activity;
+mod admin;
 pub(crate) mod app;
 mod connection;
 mod connection_info;
@@ -26,6 +27,7 @@ mod log;
 mod observed;
 pub(crate) mod peer;
 mod plan;
+pub(crate) mod presence;
 mod prologue;
 pub(crate) mod proxy_protocol;
 mod sandbox;
@@ -44,6 +46,7 @@ use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+pub use admin::AdminServer;
 pub use connection_info::ConnectionInfo;
 pub use error::ServeError;
 pub use handle::Handle;

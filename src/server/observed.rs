@@ -11,8 +11,14 @@ impl Handle {
             pid: std::process::id(),
             ..Status::default()
         };
+        self.tell_of_itself(&mut status);
         self.observer().tell(&mut status);
         status
+    }
+
+    /// The same for Prometheus, in its text format (version 0.0.4).
+    pub fn metrics(&self) -> String {
+        String::new()
     }
 
     /// The story of a request that has ended and is still remembered, by its id (`X-Request-Id`): text for a person to read.

@@ -67,7 +67,7 @@ pub enum SandboxOutcome {
 }
 
 impl Sandbox {
-    /// What this configuration needs: docroots and the folders of certificates to be read, the folder of the access log to be written,
+    /// What this configuration needs: docroots and the folders of certificates and of the admin listener's token to be read, the folder of the access log to be written,
     /// those of unix sockets for sockets, that of dictionaries for all of it.
     pub fn new(config: &Config) -> Self {
         let folder = |path: &Path| path.parent().map(Path::to_owned);
@@ -82,15 +82,16 @@ impl Sandbox {
             }
             readable.extend(AUTHORITIES.map(PathBuf::from));
         }
+        readable.extend(config.admin.token_file.as_deref().and_then(folder));
         // Renewal puts other files there. A link to one leads to a folder of its own.
         for file in config.tls_files() {
             readable.extend(folder(file));
             readable.extend(fs::canonicalize(file).ok().and_then(|file| folder(&file)));
         }
-        let sockets = config
-            .listen
-            .iter()
-            .filter_map(|listen| match &listen.address {
+        let addresses = config.listen.iter().map(|listen| &listen.address);
+        let sockets = addresses
+            .chain(&config.admin.listen)
+            .filter_map(|address| match address {
                 ListenAddress::Unix(path) if !is_abstract(path) => folder(path),
                 _ => None,
             });

@@ -101,6 +101,14 @@ impl Worker {
         index: usize,
         posts: Vec<Post>,
     ) -> Result<oneshot::Receiver<Result<(), ServeError>>, ServeError> {
+        self.spawn_named(format!("worker-{index}"), posts)
+    }
+
+    pub(super) fn spawn_named(
+        self,
+        name: String,
+        posts: Vec<Post>,
+    ) -> Result<oneshot::Receiver<Result<(), ServeError>>, ServeError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -110,7 +118,7 @@ impl Worker {
             .map_err(ServeError::Worker)?;
         let (tell, ended) = oneshot::channel();
         std::thread::Builder::new()
-            .name(format!("worker-{index}"))
+            .name(name)
             .spawn(move || {
                 let result = runtime.block_on(self.serve(posts));
                 // Whatever was left holds a part of the server; only then is it told that this one has ended.

@@ -77,6 +77,11 @@ impl DevTools {
         }
     }
 
+    /// The next of the events that have arrived.
+    pub(crate) fn known_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
     /// Asks the browser to end; it may be gone already.
     pub(crate) fn close_browser(&mut self) {
         let command = json!({ "id": self.last_id + 1, "method": "Browser.close" });

@@ -16,7 +16,7 @@ const PAGES: [(&str, &str, u64); 5] = [
 ];
 
 /// A list of faults that a page has by itself; empty when it is sound.
-const FAULTS: &str = r#"(() => {
+pub(crate) const FAULTS: &str = r#"(() => {
     const faults = [];
     const root = document.documentElement;
     if (!root.lang) faults.push("no language");
@@ -50,7 +50,7 @@ const FAULTS: &str = r#"(() => {
 })()"#;
 
 /// Text that stands out too little from what is behind it: WCAG 2.2, success criterion 1.4.3, level AA.
-const FAINT: &str = r#"(() => {
+pub(crate) const FAINT: &str = r#"(() => {
     const parse = (color) => {
         const [r, g, b, a = 1] = color.match(/[\d.]+/g).map(Number);
         return { r, g, b, a };

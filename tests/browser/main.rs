@@ -16,3 +16,4 @@ mod listings;
 mod looks;
 mod page;
 mod server;
+mod status;

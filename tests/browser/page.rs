@@ -120,6 +120,12 @@ impl<'b> Page<'b> {
 
     /// Goes to an address and waits until the network has been idle for half a second.
     pub(crate) fn visit(&mut self, url: &str) -> Visit {
+        self.visit_until(url, "networkIdle")
+    }
+
+    /// Goes to an address and waits for a moment in the life of the page by the name that the browser has for it: `load` for one that
+    /// keeps a connection, where the network is never idle.
+    pub(crate) fn visit_until(&mut self, url: &str, moment: &str) -> Visit {
         self.visit = Visit::default();
         let navigation = self.call("Page.navigate", &json!({ "url": url }));
         assert!(
@@ -135,12 +141,19 @@ impl<'b> Page<'b> {
         loop {
             let event = self.devtools.next_event(url);
             self.note(&event.method, &event.params);
-            let idle =
-                event.method == "Page.lifecycleEvent" && event.params["name"] == "networkIdle";
-            if idle && event.params["loaderId"] == loader {
+            let came = event.method == "Page.lifecycleEvent" && event.params["name"] == moment;
+            if came && event.params["loaderId"] == loader {
                 return std::mem::take(&mut self.visit);
             }
         }
+    }
+
+    /// What happened since the last visit ended, as far as it is known by now.
+    pub(crate) fn since(&mut self) -> Visit {
+        while let Some(event) = self.devtools.known_event() {
+            self.note(&event.method, &event.params);
+        }
+        std::mem::take(&mut self.visit)
     }
 
     /// The value of a JavaScript expression; promises are awaited.

@@ -157,7 +157,7 @@ fn a_page_that_leads_outside_is_not_sent() {
 #[test]
 fn a_page_that_comes_and_goes_is_seen() {
     let server = TestServer::standard();
-    let plain = server.get("/missing", &[]).expect(404);
+    let plain = server.get("/missing", &["X-Request-Id: 1"]).expect(404);
     server.docroot.write("404.html", "a page");
     server
         .get("/missing", &[])
@@ -165,7 +165,7 @@ fn a_page_that_comes_and_goes_is_seen() {
         .expect_body("a page");
     server.docroot.remove("404.html");
     server
-        .get("/missing", &[])
+        .get("/missing", &["X-Request-Id: 1"])
         .expect(404)
         .expect_body(&plain.body);
 }

@@ -25,8 +25,12 @@ fn get_and_head_differ_by_the_body_alone() {
         "/.env",
         "/%00",
     ] {
-        let get = server.get(path, &[]);
-        let head = server.head(path, &[]).expect(get.status()).expect_body("");
+        let named = &["X-Request-Id: 4711"];
+        let get = server.get(path, named);
+        let head = server
+            .head(path, named)
+            .expect(get.status())
+            .expect_body("");
         for (name, value) in &get.head.fields {
             if name != "date" {
                 assert_eq!(

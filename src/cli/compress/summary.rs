@@ -9,6 +9,8 @@ use std::{
 
 use daemun::{Sidecar, SidecarCoding, SidecarState};
 
+use crate::cli::show::figures::{bytes, percent};
+
 #[derive(Debug)]
 pub(super) struct Summary {
     is_check: bool,
@@ -171,32 +173,6 @@ impl Summary {
     }
 }
 
-/// Three digits or more: `1.23 MiB`, `45.6 KiB`, `789 B`.
-fn bytes(count: u64) -> String {
-    let mut units = ["KiB", "MiB", "GiB", "TiB"].into_iter();
-    if count < 1024 {
-        return format!("{count} B");
-    }
-    let (mut whole, mut unit) = (u128::from(count) * 100 / 1024, units.next().unwrap_or(""));
-    while whole >= 102_400
-        && let Some(larger) = units.next()
-    {
-        whole /= 1024;
-        unit = larger;
-    }
-    match whole {
-        0..1_000 => format!("{}.{:02} {unit}", whole / 100, whole % 100),
-        1_000..10_000 => format!("{}.{} {unit}", whole / 100, whole % 100 / 10),
-        _ => format!("{} {unit}", whole / 100),
-    }
-}
-
-/// How much is left of it.
-fn percent(part: u64, of: u64) -> String {
-    let of = u128::from(of.max(1));
-    format!("{}%", (u128::from(part) * 100 + of / 2) / of)
-}
-
 fn seconds(time: Duration) -> String {
     if time.as_secs() >= 60 {
         format!("{} min {} s", time.as_secs() / 60, time.as_secs() % 60)
@@ -210,24 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_have_three_digits_and_a_unit() {
-        for (count, expected) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.00 KiB"),
-            (1536, "1.50 KiB"),
-            (10 << 10, "10.0 KiB"),
-            (100 << 10, "100 KiB"),
-            (1023 << 10, "1023 KiB"),
-            (1 << 20, "1.00 MiB"),
-            (45 << 20, "45.0 MiB"),
-            (3 << 30, "3.00 GiB"),
-            (u64::MAX, "16777215 TiB"),
-        ] {
-            assert_eq!(bytes(count), expected);
-        }
-        assert_eq!(percent(1, 3), "33%");
-        assert_eq!(percent(0, 0), "0%");
+    fn times_have_a_unit() {
         assert_eq!(seconds(Duration::from_millis(1260)), "1.3 s");
         assert_eq!(seconds(Duration::from_secs(61)), "1 min 1 s");
     }

@@ -16,7 +16,7 @@ use crate::cli::{CONFIG_FILE, print};
 pub(in crate::cli) const CLIENT_HELP: &str = "\
 Without -c and --pid it is the server of `daemun.toml` in this folder, or else the only one that this user runs.";
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct TargetArgs {
     /// The configuration file of the server [default: daemun.toml]
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -29,8 +29,9 @@ pub(crate) struct TargetArgs {
 
 /// Has the server do it; its answer decides.
 pub(in crate::cli) fn ask(command: Command, target: &TargetArgs) -> ExitCode {
-    let answer = find(target).and_then(|stream| {
-        converse(stream, command).map_err(|error| format!("the server does not answer: {error}"))
+    let answer = find(target).and_then(|found| {
+        converse(found.stream, command)
+            .map_err(|error| format!("the server does not answer: {error}"))
     });
     match answer {
         Ok((true, text)) => {
@@ -59,7 +60,20 @@ fn converse(mut stream: UnixStream, command: Command) -> io::Result<(bool, Strin
     }
 }
 
-fn find(target: &TargetArgs) -> Result<UnixStream, String> {
+/// A server that answers.
+struct Found {
+    /// Its socket; it may be a link's name.
+    socket: PathBuf,
+    stream: UnixStream,
+}
+
+/// The socket of the server that is meant: `PID.sock`.
+pub(in crate::cli) fn find_socket(target: &TargetArgs) -> Result<PathBuf, String> {
+    let socket = find(target)?.socket;
+    fs::canonicalize(&socket).map_err(|error| format!("{}: {error}", socket.display()))
+}
+
+fn find(target: &TargetArgs) -> Result<Found, String> {
     let named = |name: &str| {
         let folders = folder::to_search().into_iter();
         folders.map(|folder| folder.join(name)).find_map(connect)
@@ -86,7 +100,7 @@ fn find(target: &TargetArgs) -> Result<UnixStream, String> {
     }
 }
 
-fn only() -> Result<UnixStream, String> {
+fn only() -> Result<Found, String> {
     let folders = folder::to_search();
     let mut sockets: Vec<PathBuf> = folders
         .iter()
@@ -94,20 +108,17 @@ fn only() -> Result<UnixStream, String> {
         .collect();
     sockets.sort();
     sockets.dedup();
-    let mut running: Vec<(PathBuf, UnixStream)> = sockets
-        .into_iter()
-        .filter_map(|socket| Some((socket.clone(), connect(socket)?)))
-        .collect();
+    let mut running: Vec<Found> = sockets.into_iter().filter_map(connect).collect();
     match running.len() {
         0 => Err(
             "no server of this user is running\n  help: start one: daemun, or daemun -c FILE"
                 .to_owned(),
         ),
-        1 => Ok(running.remove(0).1),
+        1 => Ok(running.remove(0)),
         _ => {
             let pids: Vec<_> = running
                 .iter()
-                .filter_map(|(socket, _)| socket.file_stem()?.to_str())
+                .filter_map(|found| found.socket.file_stem()?.to_str())
                 .collect();
             Err(format!(
                 "several servers are running: {}\n  help: name one: --pid N, or -c FILE",
@@ -117,6 +128,7 @@ fn only() -> Result<UnixStream, String> {
     }
 }
 
-fn connect(socket: PathBuf) -> Option<UnixStream> {
-    UnixStream::connect(socket).ok()
+fn connect(socket: PathBuf) -> Option<Found> {
+    let stream = UnixStream::connect(&socket).ok()?;
+    Some(Found { socket, stream })
 }

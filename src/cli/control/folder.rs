@@ -75,7 +75,10 @@ fn check(folder: &Path) -> io::Result<()> {
 
 /// Removes what dead processes left behind.
 pub(super) fn tidy(folder: &Path) {
-    for socket in sockets(folder) {
+    for socket in ["sock", "admin"]
+        .map(|ending| ending_in(folder, ending))
+        .concat()
+    {
         let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
         if UnixStream::connect(&socket).is_err_and(refused) {
             let _ = fs::remove_file(&socket);
@@ -83,10 +86,14 @@ pub(super) fn tidy(folder: &Path) {
     }
 }
 
-/// The sockets in a folder, of dead processes too.
+/// The control sockets in a folder, of dead processes too.
 pub(super) fn sockets(folder: &Path) -> Vec<PathBuf> {
+    ending_in(folder, "sock")
+}
+
+fn ending_in(folder: &Path, wanted: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let is_socket = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "sock");
+    let is_socket = |path: &PathBuf| path.extension().is_some_and(|ending| ending == wanted);
     entries
         .map(|entry| entry.path())
         .filter(is_socket)

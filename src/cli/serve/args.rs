@@ -26,7 +26,7 @@ pub(crate) struct ServeArgs {
     #[arg(value_hint = ValueHint::DirPath, conflicts_with = "config")]
     pub(super) root: Option<PathBuf>,
 
-    /// Read a configuration file; only --listen, --workers and --access-log go with it
+    /// Read a configuration file; only --listen, --admin, --workers and --access-log go with it
     #[arg(short, long, value_name = "FILE", help_heading = CONTENT, value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
 
@@ -86,6 +86,10 @@ pub(crate) struct ServeArgs {
     /// Speak TLS with a certificate made here, for development: browsers will warn of it
     #[arg(long, help_heading = NETWORK, conflicts_with_all = ["tls_cert", "tls_key", "config"])]
     pub(super) tls_self_signed: bool,
+
+    /// Tell about the server (status page, metrics, health) at ADDR too: 9180, 127.0.0.1:9180, unix:PATH; may be repeated
+    #[arg(long, value_name = "ADDR", help_heading = NETWORK)]
+    admin: Vec<ListenAddress>,
 
     /// Serve with N threads [default: one for each core]
     #[arg(long, value_name = "N", help_heading = NETWORK)]
@@ -169,6 +173,9 @@ impl ServeArgs {
         builder = self.site_settings(builder);
         for address in &self.listen {
             builder = builder.listen(address.clone());
+        }
+        for address in &self.admin {
+            builder = builder.admin(address.clone());
         }
         if let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) {
             builder = builder.tls_certificate(cert, key);

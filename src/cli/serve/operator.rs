@@ -80,7 +80,8 @@ impl<'a> Operator<'a> {
         let config = self
             .origin
             .configure()
-            .map_err(|error| report_text(&error, self.origin.content.file()))?;
+            .map_err(|error| report_text(&error, self.origin.content.file()))
+            .inspect_err(|why| self.handle.note_refused_configuration(why))?;
         self.handle
             .reload(&config)
             .map_err(|error| format!("error: {error}"))?;

@@ -7,8 +7,8 @@ use super::{Entries, Number, Statuses, Switch, Text, Texts};
 /// `[[site.route]]`: what is different for some paths of the site above it.
 ///
 /// The most exact path wins, wherever it stands in the file: `=/exact`, then the longest prefix, then the longest ending; only the
-/// prefix `/` comes after endings. A route has at most one of `docroot`, `upstream`, `redirect` and `respond`, but for `docroot` beside
-/// `upstream`; without any, the site's own docroot serves it.
+/// prefix `/` comes after endings. A route has at most one of `docroot`, `upstream`, `redirect`, `respond` and `health`, but for `docroot`
+/// beside `upstream`; without any, the site's own docroot serves it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Route {
@@ -77,6 +77,10 @@ pub(crate) struct Route {
     /// A fixed response: its body.
     /// Default: none.
     pub(crate) respond: Option<Text>,
+    /// An answer for those who check the server: `"alive"`, always `ok`; `"ready"`, `ok` as long as the server is not on its way out and each
+    /// application that a route leads to has a server that is not known to be out, else 503 with the reasons, one a line.
+    /// Default: none.
+    pub(crate) health: Option<Text>,
     /// Status of the `redirect` (301, 302, 303, 307 or 308) or of the fixed response (a final status that may have a body).
     /// Default: `302` for `redirect`, `200` for `respond`.
     pub(crate) status: Option<Number>,
@@ -118,6 +122,7 @@ impl Route {
             dictionary: None,
             redirect: None,
             respond: None,
+            health: None,
             status: None,
             media_type: None,
             cache_control: None,

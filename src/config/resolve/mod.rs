@@ -2,6 +2,7 @@
 //!
 //! Every value is judged, and every problem collected, before one of them ends the work: a person mends a file in one go.
 
+mod admin;
 mod balance;
 mod compression;
 mod fields;
@@ -33,7 +34,7 @@ use toml::Spanned;
 pub(super) use self::server::server_url;
 use self::upstream::Upstreams;
 use super::{
-    AccessLog, AdminConfig, CacheConfig, CompressionConfig, Config, Listen, ListenAddress,
+    AccessLog, CacheConfig, CompressionConfig, Config, Listen, ListenAddress,
     error::{Problem, nearest},
     file::{self, File, Number, Size, Text, Time},
     quantity,
@@ -79,6 +80,10 @@ pub(super) fn resolve(
     let sandbox = judge.sandbox(file.sandbox.as_ref(), &file.site);
     judge.upstreams(&file.resolvers, &file.upstream);
     let sites = judge.sites(file.site);
+    let listened: Vec<_> = (listen.iter())
+        .map(|listen| listen.address.clone())
+        .collect();
+    let admin = judge.admin(&file.admin, &listened);
     let config = Config {
         listen,
         workers,
@@ -92,7 +97,8 @@ pub(super) fn resolve(
         identity,
         sandbox,
         named_upstreams: std::mem::take(&mut judge.upstreams).into_named(),
-        admin: AdminConfig::default(),
+        admin,
+        shown: Arc::default(),
     };
     judge.dictionaries_are_no_files(&file.compression, &config.folders());
     if judge.problems.is_empty() {

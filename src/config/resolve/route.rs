@@ -10,10 +10,10 @@ use std::ops::Range;
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 
-use super::{Judge, methods, redirect};
+use super::{Judge, methods, redirect, span};
 use crate::{
     config::{
-        RouteAction, RouteConfig,
+        Health, RouteAction, RouteConfig,
         error::{Problem, quoted},
         file::{Number, Route, Text},
     },
@@ -97,6 +97,7 @@ impl Judge<'_> {
             ("docroot", &route.docroot),
             ("redirect", &route.redirect),
             ("respond", &route.respond),
+            ("health", &route.health),
         ];
         let mut given = given
             .into_iter()
@@ -133,6 +134,9 @@ impl Judge<'_> {
                     .map(|()| target.get_ref().clone())?,
                 status: self.redirect_status(route.status.as_ref()),
             }),
+            Some(("health", written)) => self
+                .word(Some(written), "health check", &Health::NAMES)
+                .map(RouteAction::Health),
             Some((_, body)) => Some(self.respond(route, body)),
             None => self.site_action(route, settings, of_site),
         }
@@ -157,7 +161,7 @@ impl Judge<'_> {
                 let problem = Problem::new(
                     "this route has nothing to serve: neither it nor its site has a docroot",
                 );
-                self.wrong(&route.path, problem.help("add `docroot`, `upstream`, `redirect` or `respond` to the route, or `docroot` to the site"));
+                self.wrong(&route.path, problem.help("add `docroot`, `upstream`, `redirect`, `respond` or `health` to the route, or `docroot` to the site"));
                 None
             }
         }
@@ -196,6 +200,9 @@ impl Judge<'_> {
             );
             self.wrong(compress, problem.help("remove it"));
         }
+        if route.health.is_some() {
+            self.orphans_of_health(route);
+        }
         let has_no_files = answers || route.upstream.is_some() && !has_files;
         if let Some(dictionary) = route.dictionary.as_ref().filter(|_| has_no_files) {
             let problem = Problem::new("`dictionary` is for files, and this route has none");
@@ -217,11 +224,22 @@ impl Judge<'_> {
         }
     }
 
+    /// What is said of files means nothing for an answer that is made anew each time.
+    fn orphans_of_health(&mut self, route: &Route) {
+        let keys = [
+            ("cache_control", span(route.cache_control.as_ref())),
+            ("compress", span(route.compress.as_ref())),
+            ("dictionary", span(route.dictionary.as_ref())),
+        ];
+        self.orphans_of_another(keys, "does not go with `health`", "remove it");
+    }
+
     fn strip_prefix(&mut self, route: &Route, pattern: &PathPattern) -> bool {
         if route.strip_prefix != Some(true) {
             return false;
         }
-        let is_answered = route.redirect.is_some() || route.respond.is_some();
+        let is_answered =
+            route.redirect.is_some() || route.respond.is_some() || route.health.is_some();
         if is_answered || !matches!(pattern, PathPattern::Prefix(_)) {
             let problem = Problem::new(
                 "`strip_prefix` goes with files or an upstream beneath a prefix, and this route has none",

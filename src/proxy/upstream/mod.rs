@@ -120,6 +120,11 @@ impl Upstream {
         self.group.queue.len()
     }
 
+    /// Whether some names of servers are looked up for the first time.
+    pub(crate) fn is_settling(&self) -> bool {
+        self.group.is_settling()
+    }
+
     /// What is known of each server at the moment.
     pub(crate) fn states(&self) -> Vec<ServerState> {
         states::of(&self.group)

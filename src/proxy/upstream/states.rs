@@ -21,6 +21,20 @@ pub struct ServerState {
     pub in_flight: usize,
 }
 
+#[cfg(test)]
+impl ServerState {
+    pub(crate) fn for_test(name: &str, state: State) -> Self {
+        Self {
+            name: name.into(),
+            host: name.into(),
+            state,
+            weight: 1,
+            is_backup: false,
+            in_flight: 0,
+        }
+    }
+}
+
 pub(super) fn of(group: &Group) -> Vec<ServerState> {
     let members = &group.set().members;
     members

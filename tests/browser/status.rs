@@ -1,0 +1,62 @@
+//! The status page: made-up moments of a server, and a real one.
+
+mod samples;
+mod stand_in;
+
+use daemun::status::Status;
+
+use self::stand_in::StandIn;
+use crate::chromium::Chromium;
+use crate::looks::{FAINT, FAULTS};
+use crate::page::{Page, View};
+
+/// Waits, within the page, until an expression is true.
+fn wait(page: &mut Page<'_>, expression: &str) {
+    let happened = page.evaluate(&format!(
+        "(async () => {{
+            const end = Date.now() + 20000;
+            while (!({expression}) && Date.now() < end) await new Promise((done) => setTimeout(done, 20));
+            return Boolean({expression});
+        }})()"
+    ));
+    assert_eq!(
+        happened,
+        true,
+        "{expression}: {}",
+        page.evaluate("document.body.innerText")
+    );
+}
+
+const DRAWN: &str = "document.body.dataset.live === 'live'";
+
+/// Opens the page, and waits until it shows something; returns what went wrong.
+fn open(page: &mut Page<'_>, url: &str) -> Vec<String> {
+    let mut troubles = page.visit_until(url, "load").troubles;
+    wait(page, DRAWN);
+    troubles.extend(page.since().troubles);
+    troubles
+}
+
+#[test]
+fn every_state_is_sound_in_light_and_dark_wide_and_on_a_phone() {
+    let mut chromium = Chromium::start();
+    let mut page = chromium.open();
+    let mut faults = Vec::new();
+    let states: [(&str, fn() -> Status); 3] = [
+        ("quiet", samples::quiet),
+        ("busy", samples::busy),
+        ("failing", samples::failing),
+    ];
+    for (name, status) in states {
+        let server = StandIn::start(&status());
+        for view in View::ALL {
+            page.set_view(view);
+            let troubles = open(&mut page, &format!("{}?{}", server.url(), view.name()));
+            page.screenshot(&format!("status-{name}-{}", view.name()));
+            let of_page = [troubles, page.strings(FAULTS), page.strings(FAINT)].concat();
+            let place = format!("{name} ({})", view.name());
+            faults.extend(of_page.into_iter().map(|fault| format!("{place}: {fault}")));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}

@@ -230,6 +230,7 @@ fn in_words(kind: &str) -> &'static str {
     match kind.trim_start_matches("Option<").trim_end_matches('>') {
         "Text" => "string",
         "Number" => "whole number",
+        "Fraction" => "number",
         "Size" => "size",
         "Time" => "time",
         "bool" | "Switch" => "`true` or `false`",

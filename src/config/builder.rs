@@ -328,6 +328,7 @@ impl ConfigBuilder {
         }
         config.workers = self.workers.or(config.workers);
         config.log.access = self.access_log.unwrap_or(config.log.access);
+        config.log.syslog = config.log.syslog.filter(|_| self.log_file.is_none());
         config.log.file = self
             .log_file
             .map(|path| resolve::absolute(&path))

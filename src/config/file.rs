@@ -23,7 +23,9 @@ pub(crate) use self::{
     route::Route,
     site::Site,
     upstream::{Server, Upstream, Upstreams},
-    value::{Entries, Number, Quantity, Size, StatusList, Statuses, Switch, Text, Texts, Time},
+    value::{
+        Entries, Fraction, Number, Quantity, Size, StatusList, Statuses, Switch, Text, Texts, Time,
+    },
 };
 
 /// Top level: the keys before the first table.

@@ -13,6 +13,7 @@ mod error;
 mod file;
 mod keys;
 mod listen;
+mod log;
 mod parse;
 mod quantity;
 mod read;
@@ -26,7 +27,7 @@ pub(crate) mod upstream;
 
 use std::{
     num::NonZeroUsize,
-    path::{Path, PathBuf},
+    path::Path,
     str::FromStr,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -41,6 +42,7 @@ pub(crate) use self::{
     admin::AdminConfig,
     compression::{CompressionConfig, DictionaryConfig, DictionaryPolicy},
     listen::SocketAccess,
+    log::{LogConfig, Share, SyslogTarget, TracesConfig},
     site::{Cors, Health, Hsts, RouteAction, RouteConfig, SiteConfig},
     tls::{CertificateSource, ClientAuth, TlsSettings, TlsVersion, UnknownNames},
 };
@@ -79,6 +81,7 @@ pub struct Config {
     pub(crate) compression: Arc<CompressionConfig>,
     pub(crate) limits: Limits,
     pub(crate) log: LogConfig,
+    pub(crate) traces: Option<TracesConfig>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) identity: Option<Identity>,
     pub(crate) sandbox: SandboxPolicy,
@@ -330,14 +333,6 @@ pub(crate) enum OddNames {
 
 impl OddNames {
     pub(crate) const NAMES: [&str; 3] = ["drop", "refuse", "pass"];
-}
-
-/// The access log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LogConfig {
-    pub(crate) access: AccessLog,
-    /// An absolute path; `None`: standard output.
-    pub(crate) file: Option<PathBuf>,
 }
 
 /// The format of the access log.

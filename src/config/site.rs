@@ -55,6 +55,8 @@ pub(crate) struct RouteConfig {
     pub(crate) cache_control: Option<HeaderValue>,
     /// Set over the site's fields.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// One of so many answers below 400 is logged; 0: none.
+    pub(crate) log_sample: u32,
 }
 
 /// What a route does.

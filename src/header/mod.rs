@@ -20,6 +20,7 @@ pub(crate) mod networks;
 pub(crate) mod precondition;
 mod quality;
 pub(crate) mod range;
+pub(crate) mod traceparent;
 
 use data_encoding::BASE64;
 use http::{HeaderMap, HeaderName, HeaderValue};

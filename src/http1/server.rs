@@ -251,7 +251,7 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
     /// What has to be known of a request that is answered with what is at hand. A proxy's request names its client in its fields.
     fn head_use(&self) -> HeadUse {
         let is_counted = self.shared.tally().is_some();
-        if self.generation.log.is_some() || (is_counted && self.generation.trusts(self.peer)) {
+        if self.generation.outlets.are_any() || (is_counted && self.generation.trusts(self.peer)) {
             HeadUse::Head
         } else if is_counted {
             HeadUse::Note

@@ -17,9 +17,14 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, Version};
 
 use super::record;
 use super::ring::{Account, CLIENT_CLOSED_REQUEST, Ended};
+use super::sample::LogSample;
 use super::story::{BreakOff, Story};
+use super::syslog::Syslog;
 use super::tally::{InFlight, Tally};
+use super::traces::Tracer;
 use super::writer::{Retired, Writer};
+use crate::config::SyslogTarget;
+use crate::header::traceparent::TraceContext;
 use crate::rejection::Rejection;
 use crate::routing::RouteLabel;
 
@@ -47,7 +52,10 @@ pub struct Exchange {
     tally: Option<Arc<Tally>>,
     #[allow(dead_code, reason = "kept for its drop")]
     in_flight: Option<InFlight>,
+    tracer: Option<Tracer>,
     pub(super) story: Arc<Story>,
+    /// What the log names of its trace.
+    pub(super) trace_id: Option<u128>,
     pub(super) client: Option<IpAddr>,
     pub(super) begun: Instant,
     pub(super) method: Method,
@@ -58,6 +66,8 @@ pub struct Exchange {
     pub(super) user_agent: Option<HeaderValue>,
     pub(super) answer: Option<Answer>,
     is_recorded: bool,
+    /// Others speak for it.
+    is_left_out: bool,
 }
 
 #[derive(Debug)]
@@ -71,6 +81,7 @@ pub(super) struct Answer {
 pub(crate) struct Observers<'a> {
     pub(crate) log: Option<&'a AccessRecorder>,
     pub(crate) tally: Option<&'a Arc<Tally>>,
+    pub(crate) tracer: Option<&'a Tracer>,
 }
 
 /// How the transfer of a response ended.
@@ -105,6 +116,11 @@ impl AccessRecorder {
         )
     }
 
+    /// To the log of a system.
+    pub(crate) fn to_syslog(format: LogFormat, target: &SyslogTarget) -> io::Result<Self> {
+        Self::to_writer(format, Syslog::open(target)?)
+    }
+
     /// Records of all clones go there from now on.
     pub(crate) fn replace_writer(&self, writer: impl Write + Send + 'static) {
         self.writer.replace(Box::new(writer));
@@ -118,7 +134,7 @@ impl AccessRecorder {
 
 impl Observers<'_> {
     pub(crate) fn is_nobody(&self) -> bool {
-        self.log.is_none() && self.tally.is_none()
+        self.log.is_none() && self.tally.is_none() && self.tracer.is_none()
     }
 }
 
@@ -132,6 +148,8 @@ impl Exchange {
     ) -> Self {
         Self {
             log: observers.log.cloned(),
+            trace_id: trace_id(observers.log, &story, fields),
+            tracer: observers.tracer.cloned(),
             tally: observers.tally.cloned(),
             in_flight: observers.tally.map(Tally::enter),
             story,
@@ -149,6 +167,7 @@ impl Exchange {
             user_agent: fields.get(USER_AGENT).cloned(),
             answer: None,
             is_recorded: false,
+            is_left_out: false,
         }
     }
 
@@ -169,6 +188,8 @@ impl Exchange {
         if let Some(RouteLabel(place)) = extensions.get() {
             self.story.place(*place);
         }
+        let sample = extensions.get::<LogSample>();
+        self.is_left_out = sample.is_some_and(|sample| !sample.takes(response.status()));
         self.answer = Some(Answer {
             status: response.status(),
             rejection: extensions.get().copied(),
@@ -192,12 +213,17 @@ impl Exchange {
         if end == End::Broken {
             self.story.broke_off(BreakOff::Source);
         }
-        if let Some(log) = &self.log {
+        if let Some(log) = self.log.as_ref().filter(|_| !self.is_left_out) {
             let now = SystemTime::now();
             log.writer.append(|line| match log.format {
                 LogFormat::Combined => record::combined(line, self, sent, now),
                 LogFormat::Json => record::json(line, self, (sent, end, took), now),
             });
+        }
+        if let (Some(tracer), Some(trace)) = (&self.tracer, self.story.trace)
+            && trace.context.is_sampled
+        {
+            tracer.end(self.span(trace, (sent, end, took)));
         }
         if let Some(tally) = &self.tally {
             self.count(tally, sent, end, took);
@@ -229,6 +255,14 @@ impl Exchange {
         let answer = self.answer.as_ref();
         answer.map_or(CLIENT_CLOSED_REQUEST, |answer| answer.status.as_u16())
     }
+}
+
+/// The trace that a request is part of, whether or not it is recorded; only one of the formats names it.
+fn trace_id(log: Option<&AccessRecorder>, story: &Story, fields: &HeaderMap) -> Option<u128> {
+    log.filter(|log| log.format == LogFormat::Json)?;
+    let recorded = story.trace.map(|span| span.context);
+    let context = recorded.or_else(|| TraceContext::of(fields));
+    context.map(|context| context.trace_id)
 }
 
 impl Drop for Exchange {

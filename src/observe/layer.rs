@@ -75,6 +75,7 @@ where
         let observers = Observers {
             log: Some(&self.log),
             tally: None,
+            tracer: None,
         };
         let story = Story::new(RequestId::of(request.headers()));
         let line = (request.method(), request.uri(), request.version());

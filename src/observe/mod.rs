@@ -18,13 +18,19 @@ pub(crate) mod process;
 mod record;
 pub(crate) mod request_id;
 mod ring;
+mod sample;
 pub(crate) mod series;
 pub mod status;
 pub(crate) mod story;
+mod syslog;
 pub(crate) mod tally;
+mod traced;
+pub(crate) mod traces;
 mod window;
 mod writer;
 
+pub(crate) use sample::LogSample;
+pub(crate) use traced::Outlets;
 pub(crate) use writer::Retired;
 
 pub use access_log::{AccessRecorder, LogFormat};

@@ -8,6 +8,8 @@ use http::HeaderValue;
 
 use super::access_log::{End, Exchange};
 use super::ring::protocol;
+use super::story::AttemptResult;
+use crate::header::traceparent::trace_digits;
 
 /// `client - - [time] "request line" status bytes "referer" "user agent"`
 pub(super) fn combined(line: &mut Vec<u8>, exchange: &Exchange, sent: u64, now: SystemTime) {
@@ -43,13 +45,8 @@ pub(super) fn json(
     now: SystemTime,
 ) {
     line.extend_from_slice(b"{\"time\":\"");
-    with_times(now, |times| {
-        line.extend_from_slice(times.rfc3339.as_bytes());
-    });
-    let millis = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.subsec_millis());
-    let _ = write!(line, ".{millis:03}Z\",\"request_id\":",);
+    put_time(line, now);
+    line.extend_from_slice(b"\",\"request_id\":");
     exchange.story.id.with(|id| text(line, id));
     line.extend_from_slice(b",\"client\":\"");
     client(line, exchange);
@@ -65,19 +62,11 @@ pub(super) fn json(
         protocol(exchange.version),
         exchange.status()
     );
-    let micros = took.as_micros();
-    let _ = write!(
-        line,
-        ",\"bytes\":{sent},\"duration_ms\":{}.{:03}",
-        micros / 1000,
-        micros % 1000
-    );
+    line.extend_from_slice(b",\"bytes\":");
+    number(line, sent);
+    millis(line, "duration_ms", Some(took));
     let answer = exchange.answer.as_ref();
-    line.extend_from_slice(b",\"route\":");
-    match &*exchange.story.told().place.place().route {
-        "" => line.extend_from_slice(b"null"),
-        route => text(line, route.as_bytes()),
-    }
+    story(line, exchange);
     line.extend_from_slice(b",\"refused\":");
     match answer.and_then(|answer| answer.rejection) {
         Some(rejection) => text(line, rejection.reason().as_bytes()),
@@ -92,6 +81,71 @@ pub(super) fn json(
     line.extend_from_slice(b",\"user_agent\":");
     optional(line, exchange.user_agent.as_ref());
     line.extend_from_slice(b"}\n");
+}
+
+/// Who answered, and what it took.
+fn story(line: &mut Vec<u8>, exchange: &Exchange) {
+    let told = exchange.story.told();
+    let place = told.place.place();
+    let forward = told.forward.as_ref();
+    let attempts = forward.map_or(&[][..], |forward| &forward.attempts);
+    let last = attempts.last();
+    word(
+        line,
+        "route",
+        Some(&place.route).filter(|route| !route.is_empty()),
+    );
+    let upstream = place.upstream.filter(|_| forward.is_some());
+    word(line, "upstream", upstream.as_deref());
+    word(line, "server", told.server());
+    line.extend_from_slice(b",\"attempts\":");
+    number(line, attempts.len() as u64);
+    let connecting = last.and_then(|attempt| attempt.connecting);
+    millis(line, "connect_ms", connecting);
+    let answered = last.filter(|last| matches!(last.result, AttemptResult::Answered(_)));
+    millis(line, "first_byte_ms", answered.map(|attempt| attempt.took));
+    let took = attempts.iter().map(|attempt| attempt.took).sum();
+    millis(line, "upstream_ms", last.map(|_| took));
+    word(
+        line,
+        "cache",
+        told.is_hit()
+            .map(|is_hit| if is_hit { "hit" } else { "miss" }),
+    );
+    word(line, "coding", told.coding());
+    let digits = exchange.trace_id.map(trace_digits);
+    let digits = digits
+        .as_ref()
+        .and_then(|digits| str::from_utf8(digits).ok());
+    word(line, "trace_id", digits);
+}
+
+/// A field with a text, or `null`.
+fn word(line: &mut Vec<u8>, name: &str, value: Option<impl AsRef<str>>) {
+    let _ = write!(line, ",\"{name}\":");
+    match value {
+        Some(value) => text(line, value.as_ref().as_bytes()),
+        None => line.extend_from_slice(b"null"),
+    }
+}
+
+/// With microseconds behind the point; or `null`.
+fn millis(line: &mut Vec<u8>, name: &str, time: Option<Duration>) {
+    let _ = match time.map(|time| time.as_micros()) {
+        Some(micros) => write!(line, ",\"{name}\":{}.{:03}", micros / 1000, micros % 1000),
+        None => write!(line, ",\"{name}\":null"),
+    };
+}
+
+/// As RFC 3339 has it, in UTC, with milliseconds.
+pub(super) fn put_time(line: &mut Vec<u8>, now: SystemTime) {
+    with_times(now, |times| {
+        line.extend_from_slice(times.rfc3339.as_bytes());
+    });
+    let millis = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.subsec_millis());
+    let _ = write!(line, ".{millis:03}Z");
 }
 
 fn client(line: &mut Vec<u8>, exchange: &Exchange) {

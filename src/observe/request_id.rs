@@ -71,7 +71,7 @@ fn digits(high: u64, low: u64) -> [u8; 32] {
 }
 
 /// Different in each thread and process, and nobody's secret (`SplitMix64`: Steele, Lea and Flood, 2014).
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     thread_local! {
         static STATE: Cell<u64> = Cell::new(
             getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()) << 32),

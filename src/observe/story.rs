@@ -4,18 +4,21 @@
 //! It is begun with the request, shared by all who have a part in it, and read when the request has ended.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::places::PlaceId;
 use super::request_id::RequestId;
+use super::traces::Span;
 use crate::header::accept_encoding::ContentCoding;
 
 /// One request's.
 #[derive(Debug)]
 pub(crate) struct Story {
     pub(crate) id: RequestId,
+    /// Where traces are recorded.
+    pub(crate) trace: Option<Span>,
     hearing: Hearing,
     told: Mutex<Told>,
 }
@@ -106,6 +109,8 @@ pub(crate) struct ForwardTold {
     pub(crate) waited: Duration,
     /// Why nobody was asked in the end.
     pub(crate) unavailable: Option<&'static str>,
+    /// How the answer was coded on its way to the client.
+    pub(crate) coding: Option<HeaderValue>,
     /// Of a rehearsal: the servers, how one of them is chosen, and the fields that it gets.
     pub(crate) servers: Vec<String>,
     pub(crate) choice: Option<Box<str>>,
@@ -116,6 +121,7 @@ pub(crate) struct ForwardTold {
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
     pub(crate) server: Box<str>,
+    pub(crate) begun: Instant,
     /// How long the connection took to make; none: one of the pool was there.
     pub(crate) connecting: Option<Duration>,
     /// From the beginning of the attempt to the answer's head, or to the failure.
@@ -153,6 +159,16 @@ impl Story {
         Self::heard_by(id, Hearing::Somebody)
     }
 
+    /// The same, as a part of a trace.
+    pub(crate) fn traced(id: RequestId, trace: Option<Span>) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            trace,
+            hearing: Hearing::Somebody,
+            told: Mutex::default(),
+        })
+    }
+
     /// Whatever is told is forgotten; but there is an id.
     pub(crate) fn unheard(headers: &HeaderMap) -> Arc<Self> {
         Self::heard_by(RequestId::of(headers), Hearing::Nobody)
@@ -165,6 +181,7 @@ impl Story {
     fn heard_by(id: RequestId, hearing: Hearing) -> Arc<Self> {
         Arc::new(Self {
             id,
+            trace: None,
             hearing,
             told: Mutex::default(),
         })
@@ -250,6 +267,16 @@ impl Told {
     pub(crate) fn server(&self) -> Option<&str> {
         let last = self.forward.as_ref()?.attempts.last()?;
         Some(&last.server)
+    }
+
+    /// How the content is coded, by the server or in a file of its own; none: not, or by the application.
+    pub(crate) fn coding(&self) -> Option<&str> {
+        let forwarded = self.forward.as_ref().and_then(|told| told.coding.as_ref());
+        if let Some(coding) = forwarded {
+            return coding.to_str().ok();
+        }
+        let coding = self.file.as_ref()?.coding;
+        (coding != ContentCoding::Identity).then_some(coding.as_str())
     }
 
     /// Whether what was asked for was held in memory; none: no file was.

@@ -58,7 +58,8 @@ impl Forwarder {
         let prefix = asking.outer.trim_end_matches('/');
         let story = asking.story;
         let named = (prefix, &story.id);
-        let forwarded = Forwarded::new(parts, *asking.caller, &self.config, named);
+        let forwarded =
+            Forwarded::new(parts, *asking.caller, &self.config, named).traced(story.trace);
         let teller = body.teller();
         // RFC 9110 §15.2: a client of HTTP/1.0 knows no interim answers.
         let knows_interim = parts.version == Version::HTTP_11;

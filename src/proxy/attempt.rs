@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 
 use super::answer;
+use super::traced::Traced;
 use super::transport::{Answer, Failure, FailureKind, Outgoing, Stage};
 use super::upstream::{Asked, Lease, Unavailable, Upstream};
 use crate::config::upstream::HostPolicy;
@@ -20,7 +21,7 @@ use crate::observe::story::{Attempt, AttemptResult, Story};
 const NO_TIME: Duration = Duration::from_millis(1);
 
 /// Servers that one request is sent to at most.
-const MOST_ATTEMPTS: usize = 4;
+const MOST_ATTEMPTS: u32 = 4;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -59,8 +60,10 @@ pub(super) async fn attempt(
         let picked = Instant::now();
         let authority = answer::authority(host, asked_host, &lease);
         tell_begun(story, &lease, authority, picked - begin);
+        let traced = Traced::new(outgoing.fields, story, attempts - 1);
         let sent = {
             let mut outgoing = to(outgoing, authority);
+            outgoing.fields = &traced;
             upstream
                 .transport()
                 .send(lease.target(), &mut outgoing)
@@ -105,6 +108,7 @@ fn tell_begun(story: &Story, lease: &Lease, authority: &[u8], waited: Duration) 
         }
         told.attempts.push(Attempt {
             server: lease.name().into(),
+            begun: Instant::now(),
             connecting: None,
             took: Duration::ZERO,
             result: AttemptResult::Unfinished,

@@ -36,6 +36,11 @@ impl Sink for HeaderMap {
 /// The fields of a request to be sent, written as often as it is attempted.
 pub(crate) trait WriteFields: Sync {
     fn write(&self, sink: &mut dyn Sink);
+
+    /// Whether a `traceparent` is to be put behind them.
+    fn takes_trace(&self) -> bool {
+        false
+    }
 }
 
 /// The fields of an answer as its server sent them.

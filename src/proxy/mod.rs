@@ -20,6 +20,7 @@ pub(crate) mod response;
 mod service;
 mod switch;
 pub(crate) mod target;
+mod traced;
 pub(crate) mod transport;
 pub(crate) mod tunnel;
 pub(crate) mod upstream;

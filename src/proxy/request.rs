@@ -20,7 +20,9 @@ use super::fields::{Sink, WriteFields};
 use crate::config::upstream::ProxyConfig;
 use crate::header::digits::put_number;
 use crate::header::host::Host;
+use crate::header::traceparent::{TRACEPARENT, TRACESTATE};
 use crate::observe::request_id::{RequestId, X_REQUEST_ID};
+use crate::observe::traces::Span;
 
 mod fate;
 mod origin;
@@ -39,6 +41,8 @@ pub(crate) struct Forwarded<'r> {
     /// Where the application is mounted, as a client writes it: `/app`. Empty: at the root, or it knows.
     prefix: &'r str,
     id: &'r RequestId,
+    /// Where traces are recorded, the server is told of a span of ours.
+    trace: Option<Span>,
     /// Since 1970.
     received: Duration,
     /// Whether `Connection` lists anything but what it usually does.
@@ -61,12 +65,18 @@ impl<'r> Forwarded<'r> {
             host: asked_host(parts),
             prefix,
             id,
+            trace: None,
             received: SystemTime::now()
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .unwrap_or_default(),
             lists_fields: connection_options(&parts.headers).any(|option| !is_usual(option)),
             has_crumbs: parts.headers.get_all(COOKIE).iter().nth(1).is_some(),
         }
+    }
+
+    /// As part of a trace, if it is one.
+    pub(crate) fn traced(self, trace: Option<Span>) -> Self {
+        Self { trace, ..self }
     }
 
     /// The host that the client asked for.
@@ -84,7 +94,14 @@ impl<'r> Forwarded<'r> {
             Fate::Cookie => self.has_crumbs || self.is_listed(name),
             Fate::EndToEnd => self.is_listed(name),
         };
-        !stays && !self.is_configured(name)
+        !stays && !self.is_configured(name) && !self.is_of_another_span(name)
+    }
+
+    /// What is told of the client's span; `tracestate` goes on with its trace, and with no other (W3C Trace Context §3.3).
+    fn is_of_another_span(&self, name: &HeaderName) -> bool {
+        self.trace.is_some_and(|trace| {
+            *name == TRACEPARENT || *name == TRACESTATE && trace.parent.is_none()
+        })
     }
 
     fn is_listed(&self, name: &HeaderName) -> bool {
@@ -176,6 +193,10 @@ impl WriteFields for Forwarded<'_> {
                 sink.put(name.as_str().as_bytes(), value.as_bytes());
             }
         }
+    }
+
+    fn takes_trace(&self) -> bool {
+        self.trace.is_some() && !self.is_configured(&TRACEPARENT)
     }
 }
 

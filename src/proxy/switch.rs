@@ -55,6 +55,10 @@ impl WriteFields for Keyed<'_> {
             sink.put(SEC_WEBSOCKET_KEY.as_str().as_bytes(), key.as_bytes());
         }
     }
+
+    fn takes_trace(&self) -> bool {
+        self.inner.takes_trace()
+    }
 }
 
 /// RFC 6455 §4.1: sixteen bytes that nobody knew before, in base64.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use axum::extract::OriginalUri;
 use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, SET_COOKIE,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES,
+    SET_COOKIE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -112,12 +113,7 @@ impl Forward {
         };
         via.story.tell(|told| told.file = None);
         match proxy.answer(&asking, body).await {
-            proxy::Outcome::Answered(response) => Ok(match &self.config.compress {
-                Some(rules) => {
-                    compression::compress(rules, (&parts.method, &parts.headers), *response)
-                }
-                None => *response,
-            }),
+            proxy::Outcome::Answered(response) => Ok(self.compressed(*response, parts, via)),
             proxy::Outcome::Refused(refusal) => Err(refusal),
             proxy::Outcome::Intercepted(status, field) => Err(Refusal {
                 rejection: Rejection::new(status, "upstream-status"),
@@ -127,6 +123,19 @@ impl Forward {
                 Box::pin(self.send(&path, &fields, parts, (rule, via))).await
             }
         }
+    }
+
+    fn compressed(&self, response: Response<Body>, parts: &Parts, via: Via<'_>) -> Response<Body> {
+        let Some(rules) = &self.config.compress else {
+            return response;
+        };
+        let was_coded = response.headers().contains_key(CONTENT_ENCODING);
+        let response = compression::compress(rules, (&parts.method, &parts.headers), response);
+        let coding = response.headers().get(CONTENT_ENCODING);
+        if let Some(coding) = coding.filter(|_| !was_coded) {
+            via.story.forward(|told| told.coding = Some(coding.clone()));
+        }
+        response
     }
 
     /// Step 1.

@@ -13,6 +13,7 @@ use super::redirect::Redirect;
 use super::requirements::Requirements;
 use super::upstreams::Upstreams;
 use crate::config::{RouteAction, RouteConfig};
+use crate::observe::LogSample;
 use crate::observe::places::{Place, PlaceId};
 use crate::proxy::target::Dialect;
 use crate::static_files::path::RelativePath;
@@ -27,6 +28,7 @@ pub(super) struct Route {
     pub(super) strip_prefix: bool,
     pub(super) cache_control: Option<HeaderValue>,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) log_sample: Option<LogSample>,
 }
 
 #[derive(Debug)]
@@ -90,6 +92,7 @@ impl Route {
             strip_prefix: config.strip_prefix,
             cache_control: config.cache_control.clone(),
             headers: config.headers.clone(),
+            log_sample: LogSample::new(config.log_sample),
         }
     }
 

@@ -250,6 +250,9 @@ impl Site {
             Err(refusal) => Box::pin(self.refuse(parts, path, refusal, via.story)).await,
         };
         self.set_fields(&mut response, route.map_or(&[], |route| &route.headers));
+        if let Some(sample) = route.and_then(|route| route.log_sample.as_ref()) {
+            response.extensions_mut().insert(sample.clone());
+        }
         response
     }
 

@@ -146,7 +146,7 @@ impl<A: Answer> Shared<A> {
             stream,
             prefix,
             activity: Arc::clone(activity),
-            is_logged: generation.log.is_some() || self.tally().is_some(),
+            is_logged: generation.outlets.are_any() || self.tally().is_some(),
         });
         let service =
             service_fn(|request: Request<Incoming>| self.answer(request, peer.clone(), activity));

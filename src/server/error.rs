@@ -47,6 +47,8 @@ pub enum ServeError {
         /// Why it was not opened.
         source: io::Error,
     },
+    /// Traces cannot be sent: there is no thread for it, or no authority to trust their collector by.
+    Traces(io::Error),
     /// A worker thread or its runtime could not be started.
     Worker(io::Error),
     /// A worker thread ended by a panic.
@@ -119,6 +121,7 @@ impl ServeError {
             Self::AccessLog { file: None, source } => {
                 write!(f, "cannot start the access log: {source}")
             }
+            Self::Traces(source) => write!(f, "cannot send traces: {source}"),
             Self::Worker(source) => write!(f, "cannot start a worker: {source}"),
             Self::WorkerPanicked => {
                 f.write_str("a worker ended by a panic; this is a bug, its message stands above")
@@ -178,6 +181,7 @@ impl Error for ServeError {
             Self::Listen { source, .. }
             | Self::AccessLog { source, .. }
             | Self::Identity { source, .. }
+            | Self::Traces(source)
             | Self::Worker(source) => Some(source),
             Self::Sandbox { source, .. } => source.as_ref().map(|source| source as _),
             _ => None,

@@ -16,11 +16,12 @@ use super::peer::{self, Peer, client_address};
 use crate::config::Limits;
 use crate::header::forwarded::TrustedProxies;
 use crate::http1::head::HeadLimits;
-use crate::observe::AccessRecorder;
+use crate::observe::Outlets;
 use crate::observe::access_log::{Exchange, Observers};
 use crate::observe::request_id::RequestId;
 use crate::observe::story::Story;
 use crate::observe::tally::Tally;
+use crate::observe::traces::Span;
 use crate::proxy::caller::Caller;
 
 /// A reload puts another in its place; requests that have begun keep theirs.
@@ -28,7 +29,7 @@ use crate::proxy::caller::Caller;
 pub(crate) struct Generation<A> {
     pub(crate) app: A,
     pub(crate) limits: Limits,
-    pub(crate) log: Option<AccessRecorder>,
+    pub(crate) outlets: Outlets,
     trusted_proxies: TrustedProxies,
     /// Either version, as the first bytes say.
     pub(super) protocol: auto::Builder<TokioExecutor>,
@@ -51,7 +52,7 @@ impl<A: Answer> Generation<A> {
     pub(super) fn new(
         app: A,
         limits: Limits,
-        log: Option<AccessRecorder>,
+        outlets: Outlets,
         trusted_proxies: TrustedProxies,
     ) -> Arc<Self> {
         let tunnels = !A::IS_ROUTER && app.reads_bodies();
@@ -59,7 +60,7 @@ impl<A: Answer> Generation<A> {
         Arc::new(Self {
             app,
             limits,
-            log,
+            outlets,
             trusted_proxies,
             http2: protocol.clone().http2_only(),
             protocol,
@@ -78,6 +79,17 @@ impl<A: Answer> Generation<A> {
     /// Whether a request's fields have to be looked at to know who asks.
     pub(crate) fn trusts(&self, peer: &Peer) -> bool {
         self.trusted_proxies.trusts(peer.address)
+    }
+
+    /// What the request is in a trace, where any are recorded.
+    fn begin_span(&self, request: &Parts, peer: &Peer) -> Option<Span> {
+        let tracer = self.outlets.tracer.as_ref()?;
+        let is_trusted = !peer.is_unknown && self.trusts(peer);
+        let client = peer::client(peer, &request.headers, &self.trusted_proxies);
+        Some(Span {
+            is_encrypted: peer::is_encrypted(peer, client),
+            ..tracer.begin(&request.headers, is_trusted)
+        })
     }
 
     /// Who asks. A program's own router is told by extensions of the request.
@@ -118,7 +130,8 @@ impl<A: Answer> Shared<A> {
 
     fn observers<'g>(&'g self, generation: &'g Generation<A>) -> Observers<'g> {
         Observers {
-            log: generation.log.as_ref(),
+            log: generation.outlets.log.as_ref(),
+            tracer: generation.outlets.tracer.as_ref(),
             tally: self.tally(),
         }
     }
@@ -134,7 +147,8 @@ impl<A: Answer> Shared<A> {
         if observers.is_nobody() {
             return (Story::unheard(&request.headers), None);
         }
-        let story = Story::new(RequestId::of(&request.headers));
+        let trace = generation.begin_span(request, peer);
+        let story = Story::traced(RequestId::of(&request.headers), trace);
         let line = (&request.method, &request.uri, request.version);
         let client = client_address(peer, &request.headers, &generation.trusted_proxies);
         let exchange = Exchange::begin(

@@ -26,11 +26,12 @@ use super::prologue::Prologue;
 use super::sandbox::Sandbox;
 use super::tls::Tls;
 use super::worker::{AnyShared, Order, Worker};
-use crate::config::{Config, Limits, Listen, ListenAddress, LogConfig};
+use crate::config::{Config, Limits, Listen, ListenAddress, LogConfig, TracesConfig};
 use crate::header::forwarded::TrustedProxies;
 use crate::observe::observer::Observer;
 use crate::observe::status::Status;
-use crate::observe::{AccessRecorder, Retired, process};
+use crate::observe::traces::Tracer;
+use crate::observe::{AccessRecorder, Outlets, Retired, process};
 
 /// Changes a [`Server`](crate::Server) while it serves. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -40,8 +41,9 @@ pub struct Handle(Arc<Mutex<State>>);
 struct State {
     app: App,
     limits: Limits,
-    log: Option<AccessRecorder>,
+    outlets: Outlets,
     log_config: LogConfig,
+    traces_config: Option<TracesConfig>,
     trusted_proxies: TrustedProxies,
     /// Logs of earlier configurations, which may still be written.
     retired: Vec<Retired>,
@@ -77,8 +79,12 @@ impl Handle {
             told: Told::new(config, &app),
             app,
             limits: config.limits.clone(),
-            log: super::log::open(&config.log)?,
+            outlets: Outlets {
+                log: super::log::open(&config.log)?,
+                tracer: super::log::start_traces(config.traces.as_ref())?,
+            },
             log_config: config.log.clone(),
+            traces_config: config.traces.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
             retired: Vec::new(),
             configured: config.listen.clone(),
@@ -113,6 +119,7 @@ impl Handle {
         let mut state = self.state();
         let plan = Plan::new(&state.configured, &config.listen);
         let log = state.log_for(&config.log)?;
+        let tracer = state.tracer_for(config.traces.as_ref())?;
         let shares = state.bind(&plan.bind)?;
         let prologues = state.prologues(&plan.stay);
         if let Some(teller) = &state.told.teller {
@@ -124,14 +131,14 @@ impl Handle {
         state.limits = config.limits.clone();
         state.trusted_proxies = config.trusted_proxies.clone();
         state.take_log(log, &config.log);
+        state.outlets.tracer = tracer;
+        state.traces_config.clone_from(&config.traces);
         state.configured.clone_from(&config.listen);
         state.limit.set(config.limits.connections);
         state.observer.renew(&config.admin);
         for worker in &state.workers {
             let (app, limits, trusted) = (&state.app, &state.limits, &state.trusted_proxies);
-            worker
-                .shared
-                .renew(app, limits, state.log.as_ref(), trusted);
+            worker.shared.renew(app, limits, &state.outlets, trusted);
         }
         for (slot, prologue) in prologues {
             slot.renew(prologue);
@@ -195,7 +202,7 @@ impl Handle {
             let (sender, orders) = mpsc::unbounded_channel();
             let (app, limits, trusted) = (&state.app, &state.limits, &state.trusted_proxies);
             let tally = state.observer.enlist();
-            let common = AnyShared::new(app, limits, state.log.as_ref(), trusted, tally);
+            let common = AnyShared::new(app, limits, &state.outlets, trusted, tally);
             state.workers.push(Enlisted {
                 shared: common.clone(),
                 orders: sender,
@@ -237,14 +244,20 @@ impl Handle {
 
     /// Lets go of everything: after the end of the workers. Every record is written when this returns.
     pub(super) fn finish(&self) {
-        let (log, retired) = {
+        let (outlets, retired) = {
             let mut state = self.state();
             state.standing.clear();
             state.workers.clear();
             state.told.presence.end();
-            (state.log.take(), std::mem::take(&mut state.retired))
+            (
+                std::mem::take(&mut state.outlets),
+                std::mem::take(&mut state.retired),
+            )
         };
-        drop(log);
+        if let Some(tracer) = &outlets.tracer {
+            tracer.finish();
+        }
+        drop(outlets);
         retired.into_iter().for_each(Retired::join);
     }
 
@@ -296,22 +309,31 @@ fn with_copies(shares: Vec<Vec<Listener>>) -> Result<Shares, ServeError> {
 
 impl State {
     fn log_for(&self, config: &LogConfig) -> Result<Log, ServeError> {
-        if *config == self.log_config && self.log.is_some() {
+        if *config == self.log_config && self.outlets.log.is_some() {
             super::log::open_file(config).map(Log::Reopened)
         } else {
             super::log::open(config).map(Log::Other)
         }
     }
 
+    /// The one that there is goes on, on the same terms. One that is replaced sends what it has when its last request has ended.
+    fn tracer_for(&self, config: Option<&TracesConfig>) -> Result<Option<Tracer>, ServeError> {
+        if config == self.traces_config.as_ref() {
+            Ok(self.outlets.tracer.clone())
+        } else {
+            super::log::start_traces(config)
+        }
+    }
+
     fn take_log(&mut self, log: Log, config: &LogConfig) {
         match log {
             Log::Reopened(file) => {
-                if let (Some(log), Some(file)) = (&self.log, file) {
+                if let (Some(log), Some(file)) = (&self.outlets.log, file) {
                     log.replace_writer(file);
                 }
             }
             Log::Other(log) => {
-                let before = std::mem::replace(&mut self.log, log);
+                let before = std::mem::replace(&mut self.outlets.log, log);
                 self.retired.retain(|retired| !retired.has_ended());
                 self.retired.extend(before.and_then(|log| log.retire()));
                 self.log_config = config.clone();

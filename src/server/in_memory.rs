@@ -13,13 +13,19 @@ use super::peer::Peer;
 use super::shutdown::Drain;
 use crate::config::{AdminConfig, Limits};
 use crate::header::forwarded::TrustedProxies;
+use crate::observe::Outlets;
 use crate::observe::observer::Observer;
 
 /// Serves a router to a client that sends these bytes and closes its side.
 pub(crate) async fn serve(router: axum::Router, limits: Limits, client: Client) {
     let (_drain, draining) = Drain::new();
     let tally = Observer::new(&AdminConfig::default()).enlist();
-    let generation = Generation::new(router, limits, None, TrustedProxies::default());
+    let generation = Generation::new(
+        router,
+        limits,
+        Outlets::default(),
+        TrustedProxies::default(),
+    );
     let shared = Shared::new(generation, tally);
     let serving = Arc::clone(&shared);
     let permit = Open::new(&Limit::new(1)).permit();

@@ -74,7 +74,7 @@ impl Sandbox {
         let folder = |path: &Path| path.parent().map(Path::to_owned);
         let mut readable: Vec<PathBuf> = config.folders().iter().map(Into::into).collect();
         readable.extend(ACCOUNTS.map(PathBuf::from));
-        if !config.upstreams().is_empty() {
+        if !config.upstreams().is_empty() || config.traces.is_some() {
             for path in NAMES.map(Path::new) {
                 readable.push(path.to_owned());
                 // What a link leads to is made anew at any time, in a folder that holds nothing else.

@@ -13,7 +13,7 @@ use super::limit::{Limit, Open};
 use super::shutdown::Drain;
 use crate::config::Limits;
 use crate::header::forwarded::TrustedProxies;
-use crate::observe::AccessRecorder;
+use crate::observe::Outlets;
 use crate::observe::tally::Tally;
 use crate::routing::Gate;
 
@@ -48,21 +48,21 @@ impl AnyShared {
     pub(super) fn new(
         app: &App,
         limits: &Limits,
-        log: Option<&AccessRecorder>,
+        outlets: &Outlets,
         trusted: &TrustedProxies,
         tally: Arc<Tally>,
     ) -> Self {
-        let (limits, log, trusted) = (limits.clone(), log.cloned(), trusted.clone());
+        let (limits, outlets, trusted) = (limits.clone(), outlets.clone(), trusted.clone());
         match app {
             App::Gate(gate) => {
                 let app = Arc::new(Arc::clone(gate));
                 Self::Gate(Shared::new(
-                    Generation::new(app, limits, log, trusted),
+                    Generation::new(app, limits, outlets, trusted),
                     tally,
                 ))
             }
             App::Router(router) => Self::Router(Shared::new(
-                Generation::new(router.clone(), limits, log, trusted),
+                Generation::new(router.clone(), limits, outlets, trusted),
                 tally,
             )),
         }
@@ -73,21 +73,21 @@ impl AnyShared {
         &self,
         app: &App,
         limits: &Limits,
-        log: Option<&AccessRecorder>,
+        outlets: &Outlets,
         trusted: &TrustedProxies,
     ) {
-        let (limits, log, trusted) = (limits.clone(), log.cloned(), trusted.clone());
+        let (limits, outlets, trusted) = (limits.clone(), outlets.clone(), trusted.clone());
         match (self, app) {
             (Self::Gate(shared), App::Gate(gate)) => {
                 shared.renew(Generation::new(
                     Arc::new(Arc::clone(gate)),
                     limits,
-                    log,
+                    outlets,
                     trusted,
                 ));
             }
             (Self::Router(shared), App::Router(router)) => {
-                shared.renew(Generation::new(router.clone(), limits, log, trusted));
+                shared.renew(Generation::new(router.clone(), limits, outlets, trusted));
             }
             _ => debug_assert!(false, "a server has one kind of application"),
         }

@@ -50,6 +50,9 @@ mod limits;
 mod links;
 mod listeners;
 mod listing;
+mod log_sample;
+mod log_story;
+mod log_syslog;
 mod media_types;
 mod methods;
 mod metrics;
@@ -83,6 +86,8 @@ mod router_answers_strict;
 mod routes;
 mod spa;
 mod tls;
+#[cfg(feature = "opentelemetry")]
+mod traces;
 mod trusted_proxies;
 mod upgrades;
 mod virtual_hosts;

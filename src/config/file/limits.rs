@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Number, Size, Text, Time};
+use super::{Fraction, Number, Size, Text, Time};
 
 /// `[cache]`: files held in memory.
 ///
@@ -74,7 +74,9 @@ pub(crate) struct Limits {
     pub(crate) drain_timeout: Option<Time>,
 }
 
-/// `[log]`: the access log.
+/// `[log]`: the access log, and traces.
+///
+/// A record is written when its response has ended. In `json`, each is an object with the fields that `docs/logs.md` names.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Log {
@@ -84,4 +86,17 @@ pub(crate) struct Log {
     /// The file that records are appended to; relative to the configuration file.
     /// Default: standard output.
     pub(crate) file: Option<Text>,
+    /// The system's log in place of a file: `"unix:/dev/log"` (journald, rsyslog …), or another machine's by `"udp:192.0.2.1:514"`
+    /// (RFC 5424). One message a record, facility `local7`, severity `info`; records that it does not take are left out, and counted in the
+    /// diagnostics.
+    /// Default: none.
+    pub(crate) syslog: Option<Text>,
+    /// A collector of OpenTelemetry that spans of requests, and of what applications were asked for them, are sent to (OTLP over HTTP):
+    /// `"http://127.0.0.1:4318"`. Applications are told by `traceparent` (W3C Trace Context). Needs a program that was built with the
+    /// feature `opentelemetry`.
+    /// Default: none; `traceparent` goes on as it came.
+    pub(crate) traces: Option<Text>,
+    /// The share of requests that are traced, from `0.0` to `1.0`; a trusted proxy that has decided it already is followed.
+    /// Default: `1.0`.
+    pub(crate) trace_sample: Option<Fraction>,
 }

@@ -94,6 +94,10 @@ pub(crate) struct Route {
     /// Default: none.
     #[serde(default)]
     pub(crate) headers: Entries,
+    /// How many of the answers below 400 at these paths share a record in the access log: with `100`, one of a hundred is logged; with `0`, none,
+    /// which suits a path that is asked for every second to see how the server is. Answers from 400 on always are.
+    /// Default: `1`, all of them.
+    pub(crate) log_sample: Option<Number>,
 }
 
 impl Route {
@@ -123,6 +127,7 @@ impl Route {
             media_type: None,
             cache_control: None,
             headers: Entries::default(),
+            log_sample: None,
         }
     }
 }

@@ -7,6 +7,8 @@ use toml::Spanned;
 pub(crate) type Text = Spanned<String>;
 /// A whole number.
 pub(crate) type Number = Spanned<i64>;
+/// A number that need not be whole.
+pub(crate) type Fraction = Spanned<f64>;
 /// A number of bytes.
 pub(crate) type Size = Spanned<Quantity>;
 /// A length of time.

@@ -8,6 +8,7 @@ mod compression;
 mod fields;
 mod health;
 mod limits;
+mod log;
 mod methods;
 mod process;
 mod proxy;
@@ -33,7 +34,7 @@ use toml::Spanned;
 pub(super) use self::server::server_url;
 use self::upstream::Upstreams;
 use super::{
-    AccessLog, CacheConfig, CompressionConfig, Config, Listen, ListenAddress, LogConfig,
+    AccessLog, CacheConfig, CompressionConfig, Config, Listen, ListenAddress,
     error::{Problem, nearest},
     file::{self, File, Number, Size, Text, Time},
     quantity,
@@ -71,6 +72,7 @@ pub(super) fn resolve(
     judge.compression = Arc::clone(&compression);
     let limits = judge.limits(&file.limits);
     let log = judge.log(&file.log, unset_log);
+    let traces = judge.traces(&file.log);
     judge.tls_port = (file.listen.iter().find(|listen| speaks_tls(listen)))
         .map(|listen| port(listen.get_ref().address.get_ref()))
         .or((!trusted_proxies.networks.is_empty()).then_some(HTTPS));
@@ -90,6 +92,7 @@ pub(super) fn resolve(
         compression,
         limits,
         log,
+        traces,
         trusted_proxies,
         identity,
         sandbox,
@@ -175,25 +178,6 @@ impl Judge<'_> {
             revalidate: self
                 .time(written.revalidate.as_ref())
                 .unwrap_or(default.revalidate),
-        }
-    }
-
-    fn log(&mut self, written: &file::Log, unset: AccessLog) -> LogConfig {
-        let access = written.access.as_ref().and_then(|text| {
-            let known = ["combined", "json", "off"];
-            self.located(
-                text,
-                text.get_ref().parse().map_err(|_| {
-                    Problem::unknown_word("access log format", text.get_ref(), &known)
-                }),
-            )
-        });
-        LogConfig {
-            access: access.unwrap_or(unset),
-            file: written
-                .file
-                .as_ref()
-                .map(|path| self.absolute(path.get_ref())),
         }
     }
 

@@ -37,6 +37,7 @@ impl Judge<'_> {
             let action = self.action(route, pattern.as_ref(), settings, of_site);
             let cache_control = self.cache_control(route.cache_control.as_ref());
             let headers = self.fields(&route.headers);
+            let log_sample = self.log_sample(route.log_sample.as_ref());
             if let (Some(pattern), Some(action)) = (pattern, action) {
                 let strip_prefix = self.strip_prefix(route, &pattern);
                 let resolved = RouteConfig {
@@ -46,6 +47,7 @@ impl Judge<'_> {
                     strip_prefix,
                     cache_control,
                     headers,
+                    log_sample,
                 };
                 routes.push((resolved, route));
             }

@@ -35,6 +35,8 @@ pub(crate) use self::body::AnswerBody;
 pub(crate) use self::error::TransportError;
 pub(crate) use self::exchange::TargetAddress;
 pub(crate) use self::exchange::{Answer, Failure, FailureKind, Outgoing, Stage, Target};
+#[cfg(feature = "opentelemetry")]
+pub(crate) use self::tls::client_config;
 pub(crate) use self::upgraded::Upgraded;
 
 /// The way to the servers of one upstream; shared by all workers.

@@ -76,7 +76,7 @@ impl Tls {
 }
 
 /// For HTTP/1.1.
-fn client_config(config: &UpstreamTls) -> Result<ClientConfig, TransportError> {
+pub(crate) fn client_config(config: &UpstreamTls) -> Result<ClientConfig, TransportError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let other = |error: &dyn std::fmt::Display| TransportError {
         path: config.ca.clone(),

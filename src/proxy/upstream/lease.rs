@@ -53,7 +53,7 @@ impl Lease {
     }
 
     /// The request is sent, for this many times now.
-    pub(crate) fn sent(&self, attempts: usize) {
+    pub(crate) fn sent(&self, attempts: u32) {
         self.server.tally.attempted();
         if attempts > 1
             && let Some(group) = self.server.group.upgrade()

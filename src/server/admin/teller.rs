@@ -130,6 +130,7 @@ pub(in crate::server) fn config(admin: &AdminConfig) -> Config {
             ..Limits::default()
         },
         log: LogConfig::default(),
+        traces: None,
         trusted_proxies: TrustedProxies::default(),
         identity: None,
         sandbox: SandboxPolicy::Off,

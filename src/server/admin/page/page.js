@@ -31,7 +31,8 @@ function listen() {
   source.addEventListener("status", (event) => {
     heard = performance.now();
     status = JSON.parse(event.data);
-    if (!isHeld) draw();
+    // Who comes back from a lost connection sees the present title, held or not.
+    if (!isHeld || document.body.dataset.live === "lost") draw();
     tellLiveness("live");
   });
   source.addEventListener("error", () => lose());
@@ -55,6 +56,8 @@ function tellLiveness(state) {
     lost: at ? `Connection lost. Last word: ${at}` : "No connection; trying again",
   };
   say(byId("live-text"), texts[shown]);
+  // Nor does the tab go on to say how it was.
+  if (state === "lost") document.title = `No connection · ${location.host}`;
 }
 
 function draw() {

@@ -7,8 +7,8 @@ use clap::Args;
 use super::{admin_client::AdminClient, ask::finish, control::TargetArgs};
 
 pub(crate) const HELP: &str = "\
-The id is in the answer's `X-Request-Id`, on the status page, and in what `daemun status` and `daemun top` show. Only the last
-requests are remembered: see `requests` in [admin].
+The id is in the answer's `X-Request-Id`, on the status page, and in what `daemun status` and
+`daemun top` show. Only the last requests are remembered: see `requests` in [admin].
 
 Without -c and --pid it is the server of `daemun.toml` in this folder, or else the only one that this user runs.";
 

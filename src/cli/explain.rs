@@ -13,10 +13,10 @@ Examples:
   daemun explain 5c0b8a1e6f2d4c7f9e3a1b2c3d4e5f60
                         the story of a request that the running server has answered
   daemun explain -c site.toml GET https://example.com/app.js -H 'Accept-Encoding: br'
-                        what would be done with this one; no server is needed, nothing is sent
+                        what would be done with this one; nothing is sent
 
-The id is in the answer's `X-Request-Id`, on the status page, and in what `daemun status` and `daemun top` show. Only the last
-requests are remembered: see `requests` in [admin].
+The id is in the answer's `X-Request-Id`, on the status page, and in what `daemun status` and
+`daemun top` show. Only the last requests are remembered: see `requests` in [admin].
 
 Without -c and --pid it is the server of `daemun.toml` in this folder, or else the only one that this user runs.";
 

@@ -8,8 +8,9 @@
 
 mod exposition;
 
+use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -168,10 +169,10 @@ fn prometheus(folder: &Path, target: SocketAddr) -> (Process, SocketAddr) {
 
 /// The value of an expression that comes to one.
 fn query(prometheus: SocketAddr, expression: &str) -> Option<f64> {
-    let escaped: String = expression
-        .bytes()
-        .map(|byte| format!("%{byte:02X}"))
-        .collect();
+    let mut escaped = String::new();
+    for byte in expression.bytes() {
+        let _ = write!(escaped, "%{byte:02X}");
+    }
     let answer = try_get(prometheus, &format!("/api/v1/query?query={escaped}"))?;
     let answer: serde_json::Value = serde_json::from_str(&answer).ok()?;
     let value = &answer["data"]["result"][0]["value"][1];

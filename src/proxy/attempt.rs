@@ -55,8 +55,7 @@ pub(super) async fn attempt(
                 return Err(last.map_or(Failed::Unavailable(unavailable), Failed::Failure));
             }
         };
-        attempts += 1;
-        lease.sent(attempts);
+        attempts = lease.count_attempt(attempts);
         let picked = Instant::now();
         let authority = answer::authority(host, asked_host, &lease);
         tell_begun(story, &lease, authority, picked - begin);

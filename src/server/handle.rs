@@ -24,12 +24,10 @@ use super::listener::{self, Listener};
 use super::plan::Plan;
 use super::prologue::Prologue;
 use super::sandbox::Sandbox;
-use super::tls::Tls;
 use super::worker::{AnyShared, Order, Worker};
 use crate::config::{Config, Limits, Listen, ListenAddress, LogConfig, TracesConfig};
 use crate::header::forwarded::TrustedProxies;
 use crate::observe::observer::Observer;
-use crate::observe::status::Status;
 use crate::observe::traces::Tracer;
 use crate::observe::{AccessRecorder, Outlets, Retired, process};
 
@@ -261,19 +259,6 @@ impl Handle {
         retired.into_iter().for_each(Retired::join);
     }
 
-    /// Fills in what is known of all but requests.
-    pub(super) fn tell(&self, status: &mut Status) {
-        let state = self.state();
-        state.limit.tell(&mut status.connections);
-        for tls in state.tls() {
-            status.certificates.extend(tls.certificates());
-        }
-        let app = state.app.clone();
-        drop(state);
-        app.tell(status);
-        status.process = process::status();
-    }
-
     pub(super) fn observer(&self) -> Observer {
         self.state().observer.clone()
     }
@@ -356,20 +341,6 @@ impl State {
             }
         }
         renewed
-    }
-
-    /// Of all listeners, each once.
-    fn tls(&self) -> Vec<Tls> {
-        let mut all: Vec<Tls> = Vec::new();
-        for standing in &self.standing {
-            let prologue = standing.prologue.prologue();
-            let tls = prologue.tls();
-            all.extend(
-                tls.filter(|tls| !all.iter().any(|known| known.is_same(tls)))
-                    .cloned(),
-            );
-        }
-        all
     }
 
     fn bind(&self, listens: &[Listen]) -> Result<Shares, ServeError> {

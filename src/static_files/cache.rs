@@ -3,15 +3,18 @@
 //! 1. Held, and the stamp is the same: served from memory after one `stat`.
 //! 2. Else opened beneath the document root; small files are read and hashed on the blocking pool, once for all who wait.
 
+mod evictions;
+
 use std::hash::{Hash, Hasher};
 use std::io;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderValue;
 use quick_cache::sync::Cache as Shards;
-use quick_cache::{DefaultHashBuilder, Equivalent, Lifecycle, OptionsBuilder, Weighter};
+use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder, Weighter};
 
+use self::evictions::Evictions;
 use super::coded::Workshop;
 use super::docroot::{Docroot, Kind, OpenFile};
 use super::representation::{Digest, MediaKind, Representation};
@@ -68,10 +71,6 @@ struct KeyRef<'a> {
 #[derive(Clone, Copy, Debug)]
 struct ByBytes;
 
-/// How many gave way to others, also in caches that were there before this one.
-#[derive(Clone, Debug, Default)]
-struct Evictions(Arc<AtomicU64>);
-
 impl Cache {
     pub(crate) fn new(config: &CacheConfig, compression: &CompressionConfig) -> Self {
         Self::with(config, compression, Evictions::default())
@@ -119,7 +118,7 @@ impl Cache {
 
     /// Hits and misses are counted by those who ask.
     pub(crate) fn tell(&self, status: &mut CacheStatus) {
-        status.evictions = self.evictions.0.load(Ordering::Relaxed);
+        status.evictions = self.evictions.count();
         status.entries = u64::try_from(self.shards.len()).unwrap_or(u64::MAX);
         status.bytes = self.shards.weight();
         status.capacity = self.shards.capacity();
@@ -328,18 +327,6 @@ impl Found {
 impl Weighter<Key, Arc<Representation>> for ByBytes {
     fn weight(&self, key: &Key, value: &Arc<Representation>) -> u64 {
         value.weight() + key.path.len() as u64
-    }
-}
-
-impl Lifecycle<Key, Arc<Representation>> for Evictions {
-    /// What gave way is let go of after the locks are: mostly it is one, seldom more than two.
-    type RequestState = [Option<Arc<Representation>>; 2];
-
-    fn on_evict(&self, state: &mut Self::RequestState, _: Key, evicted: Arc<Representation>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        if let Some(free) = state.iter_mut().find(|place| place.is_none()) {
-            *free = Some(evicted);
-        }
     }
 }
 

@@ -14,6 +14,10 @@ fn read(handle: &Handle) -> Exposition {
     Exposition::read(&handle.metrics())
 }
 
+fn real(length: usize) -> f64 {
+    f64::from(u32::try_from(length).unwrap())
+}
+
 /// The value that one of these comes to in the end.
 #[track_caller]
 fn expect(handle: &Handle, name: &str, labels: &[(&str, &str)], value: f64) {
@@ -97,14 +101,14 @@ fn handshakes_are_counted_by_how_they_ended_and_certificates_tell_their_end() {
 fn what_is_held_in_memory_is_told_and_what_gave_way() {
     let docroot = Docroot::standard();
     for number in 0..64 {
-        docroot.write(&format!("{number}.bin"), &vec![7; 64 << 10]);
+        docroot.write(&format!("{number}.bin"), vec![7; 64 << 10]);
     }
     let server = TestServer::with_docroot(docroot, "[cache]\nmemory = \"1MiB\"\nfile = \"100KiB\"");
     let handle = &server.handle;
     server.get("/a.js", &[]).expect(200);
     let before = read(handle);
     assert!(before.value("daemun_cache_entries", &[]) >= 1.0);
-    assert!(before.value("daemun_cache_bytes", &[]) >= A_JS.len() as f64);
+    assert!(before.value("daemun_cache_bytes", &[]) >= real(A_JS.len()));
     let capacity = before.value("daemun_cache_capacity_bytes", &[]);
     assert!(capacity >= f64::from(1 << 20), "{capacity}");
     assert!(before.value("daemun_cache_evictions_total", &[]).abs() < f64::EPSILON);
@@ -150,7 +154,7 @@ fn codings_are_counted_once_each_and_what_they_took() {
     let now = read(handle);
     let bytes = |direction| now.value("daemun_coding_bytes_total", &[("direction", direction)]);
     // More, if somebody lost patience and had it made twice.
-    assert!(bytes("in") >= (text.len() + noise.len()) as f64);
+    assert!(bytes("in") >= real(text.len() + noise.len()));
     assert!(bytes("out") > 0.0 && bytes("out") < bytes("in"));
     let seconds = now.value("daemun_coding_seconds_total", &[]);
     assert!(seconds > 0.0 && seconds < 60.0, "{seconds}");

@@ -52,14 +52,15 @@ impl Lease {
         cookie.filter(|_| self.tells_cookie).cloned()
     }
 
-    /// The request is sent, for this many times now.
-    pub(crate) fn sent(&self, attempts: u32) {
+    /// The request is sent, after it was sent so often before; how often it was, with that.
+    pub(crate) fn count_attempt(&self, before: u32) -> u32 {
         self.server.tally.attempted();
-        if attempts > 1
+        if before > 0
             && let Some(group) = self.server.group.upgrade()
         {
             group.retries.fetch_add(1, Ordering::Relaxed);
         }
+        before + 1
     }
 
     /// The head of an answer came, whatever it says.

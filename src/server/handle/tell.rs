@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Handle;
+use super::{Handle, State};
 use crate::config::shown::Shown;
 use crate::config::{AdminConfig, Config};
+use crate::observe::process;
 use crate::observe::status::{ConfigurationStatus, Readiness, Status};
 use crate::server::app::App;
 use crate::server::presence::Presence;
+use crate::server::tls::Tls;
 
 /// Part of the state of a server.
 #[derive(Debug)]
@@ -91,6 +93,19 @@ impl Handle {
         status.readiness = readiness(&app, is_listening, status.readiness.is_draining);
     }
 
+    /// Fills in what is known of all but requests.
+    pub(in crate::server) fn tell(&self, status: &mut Status) {
+        let state = self.state();
+        state.limit.tell(&mut status.connections);
+        for tls in state.tls() {
+            status.certificates.extend(tls.certificates());
+        }
+        let app = state.app.clone();
+        drop(state);
+        app.tell(status);
+        status.process = process::status();
+    }
+
     /// The configuration that counts, for those who run the server.
     pub(in crate::server) fn configuration_text(&self) -> Arc<Shown> {
         Arc::clone(&self.state().told.shown)
@@ -114,6 +129,22 @@ impl Handle {
         // Dropped without the lock.
         let before = std::mem::replace(&mut self.state().told.teller, teller);
         drop(before);
+    }
+}
+
+impl State {
+    /// Of all listeners, each once.
+    fn tls(&self) -> Vec<Tls> {
+        let mut all: Vec<Tls> = Vec::new();
+        for standing in &self.standing {
+            let prologue = standing.prologue.prologue();
+            let tls = prologue.tls();
+            all.extend(
+                tls.filter(|tls| !all.iter().any(|known| known.is_same(tls)))
+                    .cloned(),
+            );
+        }
+        all
     }
 }
 

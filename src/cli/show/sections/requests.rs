@@ -43,7 +43,7 @@ pub(in crate::cli) fn refused(reasons: &[(String, u64)]) -> Vec<String> {
 fn asked(request: &RequestSummary) -> String {
     match &*request.method {
         "" | "-" => "(no request that could be read)".to_owned(),
-        method => clean(&format!("{method} {}{}", request.host, request.target)),
+        method => clean(&format!("{method} {}{}", request.host, request.target)).into_owned(),
     }
 }
 

@@ -51,6 +51,7 @@ pub(crate) struct Span {
 }
 
 /// A request that has ended, as it is told.
+#[allow(dead_code, reason = "it is read where spans are exported")]
 #[derive(Clone, Debug)]
 pub(crate) struct RequestSpan {
     pub(crate) span: Span,
@@ -75,6 +76,7 @@ pub(crate) struct RequestSpan {
 }
 
 /// An attempt to have it answered by a server.
+#[allow(dead_code, reason = "it is read where spans are exported")]
 #[derive(Clone, Debug)]
 pub(crate) struct AttemptSpan {
     pub(crate) upstream: Arc<str>,

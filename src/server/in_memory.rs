@@ -19,7 +19,12 @@ use crate::observe::observer::Observer;
 pub(crate) async fn serve(router: axum::Router, limits: Limits, client: Client) {
     let (_drain, draining) = Drain::new();
     let tally = Observer::new(&AdminConfig::default()).enlist();
-    let generation = Generation::new(router, limits, None, TrustedProxies::default());
+    let generation = Generation::new(
+        router,
+        limits,
+        crate::observe::Outlets::default(),
+        TrustedProxies::default(),
+    );
     let shared = Shared::new(generation, tally);
     let serving = Arc::clone(&shared);
     let permit = Open::new(&Limit::new(1)).permit();

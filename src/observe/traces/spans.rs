@@ -183,15 +183,12 @@ impl Attributes {
         let port = text
             .rsplit_once(':')
             .and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
-        match port {
-            Some((host, port)) => {
-                self.put("server.address", cut(host.trim_matches(['[', ']'])));
-                self.put("server.port", i64::from(port));
-            }
-            None => {
-                let text = text.strip_prefix("unix:").unwrap_or(text);
-                self.put("server.address", cut(text.trim_matches(['[', ']'])));
-            }
+        if let Some((host, port)) = port {
+            self.put("server.address", cut(host.trim_matches(['[', ']'])));
+            self.put("server.port", i64::from(port));
+        } else {
+            let text = text.strip_prefix("unix:").unwrap_or(text);
+            self.put("server.address", cut(text.trim_matches(['[', ']'])));
         }
     }
 }
@@ -229,7 +226,11 @@ fn span_id(id: u64) -> SpanId {
 }
 
 fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(LONGEST)].to_owned()
+    let mut end = text.len().min(LONGEST);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(super) fn text(record: &Record, time: f64) -> String {
     lines.put("request", &record.id);
     lines.put(
         "asked",
-        format_args!("{} {}", record.method, Printable(record.target()),),
+        format_args!("{} {}", record.method, Printable(record.target())),
     );
     lines.put("host", Printable(record.host()));
     lines.put(
@@ -90,10 +90,12 @@ fn place(lines: &mut Lines, place: PlaceId, pattern: Option<&str>) {
 
 fn tell_file(lines: &mut Lines, file: &FileTold) {
     let path = Printable(file.path.as_bytes());
-    let at = |what: &str| match file.stands_in {
-        true => format!("{path}, in the place of what is not there: {what}"),
-        false => format!("{path}: {what}"),
+    let place = if file.stands_in {
+        ", in the place of what is not there"
+    } else {
+        ""
     };
+    let at = |what: &str| format!("{path}{place}: {what}");
     lines.put(
         "file",
         match file.found {

@@ -75,6 +75,7 @@ pub use observe::status;
 pub use observe::{AccessLogLayer, AccessLogService, AccessRecorder, LogFormat, LoggedBody};
 pub use proxy::{Proxy, ServerState, State as ServerCondition, Upstream};
 pub use rejection::Rejection;
+pub use routing::rehearse;
 pub use server::{
     AdminServer, ClientCertificate, ConnectionInfo, Handle, HandoverError, InheritedSocket,
     Listener, Sandbox, SandboxOutcome, ServeError, Server, Takeover, TlsSession, drop_privileges,

@@ -168,6 +168,9 @@ fn help_reads_as_in_the_golden_files() {
         ("help-compress.txt", &["compress", "--help"]),
         ("help-reload.txt", &["reload", "--help"]),
         ("help-upgrade.txt", &["upgrade", "--help"]),
+        ("help-status.txt", &["status", "--help"]),
+        ("help-top.txt", &["top", "--help"]),
+        ("help-explain.txt", &["explain", "--help"]),
         ("help-completions.txt", &["completions", "--help"]),
     ] {
         let output = output(folder.path(), args);

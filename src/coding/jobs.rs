@@ -83,6 +83,16 @@ impl Jobs {
         ]))
     }
 
+    /// Jobs that wait or are under way.
+    pub(crate) fn unfinished(&self) -> u64 {
+        let of_lane = |lane: &Lane| {
+            let state = lane.lock();
+            state.waiting.len() + (state.threads - state.idle)
+        };
+        let all: usize = self.0.iter().map(of_lane).sum();
+        u64::try_from(all).unwrap_or(u64::MAX)
+    }
+
     /// Whether it will be done.
     pub(crate) fn submit(&self, urgency: Urgency, job: Job) -> bool {
         let index = urgency as usize;

@@ -40,6 +40,17 @@ impl Default for AdminConfig {
 }
 
 impl AdminConfig {
+    /// These addresses in place of those of the file, if there are any.
+    pub(super) fn listen_instead(&mut self, addresses: Vec<ListenAddress>) -> Result<(), Problem> {
+        for address in &addresses {
+            self.judge(address)?;
+        }
+        if !addresses.is_empty() {
+            self.listen = addresses;
+        }
+        Ok(())
+    }
+
     /// Whether an address may be listened on: whoever reaches it from another machine must know something.
     pub(super) fn judge(&self, address: &ListenAddress) -> Result<(), Problem> {
         match address {

@@ -4,6 +4,8 @@
 //! 2. Resolve it.
 //! 3. Lay the overrides over it.
 
+mod rest;
+
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
@@ -12,8 +14,9 @@ use std::{
 
 use toml::Spanned;
 
+use self::rest::{beside_a_file, own_tls};
 use super::{
-    AccessLog, CertificateSource, Config, ConfigError, Listen, ListenAddress, TlsSettings,
+    AccessLog, CertificateSource, Config, ConfigError, Listen, ListenAddress,
     error::{NOWHERE, Problem, Source},
     file::{File, Route, Site, Text},
     parse,
@@ -21,7 +24,6 @@ use super::{
     resolve,
     shown::Shown,
 };
-use crate::server::tls::{CertificateError, Tls, TlsError};
 use crate::static_files::SymlinkPolicy;
 
 /// Makes a [`Config`] from a docroot and settings in code, or from a file and what overrides it.
@@ -320,12 +322,7 @@ impl ConfigBuilder {
                 listen.tls = Some(tls.clone());
             }
         }
-        if !self.admin.is_empty() {
-            for address in &self.admin {
-                config.admin.judge(address)?;
-            }
-            config.admin.listen = self.admin;
-        }
+        config.admin.listen_instead(self.admin)?;
         config.workers = self.workers.or(config.workers);
         config.log.access = self.access_log.unwrap_or(config.log.access);
         config.log.syslog = config.log.syslog.filter(|_| self.log_file.is_none());
@@ -399,24 +396,4 @@ impl ConfigBuilder {
 
 fn text(text: impl Into<String>) -> Text {
     Text::new(NOWHERE, text.into())
-}
-
-/// TLS without a file to say more.
-fn own_tls(certificates: Vec<CertificateSource>) -> Result<Tls, ConfigError> {
-    Tls::new(TlsSettings::new(certificates)).map_err(|errors| {
-        let problem = |error| match error {
-            TlsError::Certificate(_, CertificateError { what, help, .. })
-            | TlsError::ClientCa(what, help) => Problem::new(what).help(help),
-            TlsError::Other(what) => Problem::new(what),
-        };
-        ConfigError::new(errors.into_iter().map(problem).collect(), None)
-    })
-}
-
-fn beside_a_file(flag: &str, table: &str, line: &str, path: &Path) -> Problem {
-    let help = format!("write `{line}` under {table} in {}", path.display());
-    Problem::new(format!(
-        "`{flag}` does not go with a configuration file, which describes its sites itself"
-    ))
-    .help(help)
 }

@@ -24,7 +24,7 @@ pub(super) fn text(record: &Record, time: f64) -> String {
     lines.put("request", &record.id);
     lines.put(
         "asked",
-        format_args!("{} {}", record.method, Printable(record.target()),),
+        format_args!("{} {}", record.method, Printable(record.target())),
     );
     lines.put("host", Printable(record.host()));
     lines.put(
@@ -90,7 +90,12 @@ fn place(lines: &mut Lines, place: PlaceId, pattern: Option<&str>) {
 
 fn tell_file(lines: &mut Lines, file: &FileTold) {
     let path = Printable(file.path.as_bytes());
-    let at = |what: &str| format!("{path}: {what}");
+    let place = if file.stands_in {
+        ", in the place of what is not there"
+    } else {
+        ""
+    };
+    let at = |what: &str| format!("{path}{place}: {what}");
     lines.put(
         "file",
         match file.found {
@@ -150,8 +155,14 @@ fn tell_forward(lines: &mut Lines, forward: &ForwardTold) {
             Printable(forward.host.as_bytes())
         ),
     );
+    for field in &forward.fields {
+        lines.put("", Printable(field.as_bytes()));
+    }
     for server in &forward.servers {
         lines.put("server", server);
+    }
+    if let Some(choice) = &forward.choice {
+        lines.put("chosen", choice);
     }
     if !forward.waited.is_zero() {
         lines.put(
@@ -255,7 +266,14 @@ pub(crate) struct Printable<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.escape_ascii())
+        for byte in self.0 {
+            match byte {
+                b'\\' => f.write_str("\\\\")?,
+                b' '..=b'~' => f.write_char(char::from(*byte))?,
+                _ => write!(f, "{}", byte.escape_ascii())?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -301,8 +319,8 @@ mod tests {
 
     #[test]
     fn what_came_from_outside_stays_on_its_line() {
-        let hostile = Printable(b"/a\n\x1b[2Jb\xff");
-        assert_eq!(hostile.to_string(), r"/a\n\x1b[2Jb\xff");
+        let hostile = Printable(b"/a\n\x1b[2J\"b\"\\\xff");
+        assert_eq!(hostile.to_string(), r#"/a\n\x1b[2J"b"\\\xff"#);
     }
 
     #[test]

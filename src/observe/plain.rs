@@ -125,6 +125,7 @@ fn tell(exchange: &Exchange, answered: ReadyAnswered) {
         told.file = Some(FileTold {
             path: exchange.uri.path().trim_start_matches('/').into(),
             found: FileFound::Held,
+            stands_in: false,
             coding: answered.coding,
             source: match answered.coding {
                 ContentCoding::Identity => CodingSource::Own,

@@ -185,4 +185,6 @@ pub struct ProcessStatus {
     pub most_descriptors: u64,
     /// Threads.
     pub threads: u64,
+    /// When it began.
+    pub started: f64,
 }

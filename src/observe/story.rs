@@ -49,6 +49,8 @@ pub(crate) struct FileTold {
     /// Beneath the document root; what was found there, or the last that was looked for.
     pub(crate) path: Box<str>,
     pub(crate) found: FileFound,
+    /// It is the answer for a path that is none of its own.
+    pub(crate) stands_in: bool,
     pub(crate) coding: ContentCoding,
     pub(crate) source: CodingSource,
     pub(crate) validated: Validated,
@@ -109,8 +111,10 @@ pub(crate) struct ForwardTold {
     pub(crate) unavailable: Option<&'static str>,
     /// How the answer was coded on its way to the client.
     pub(crate) coding: Option<HeaderValue>,
-    /// Of a rehearsal: the servers, and how they are chosen among.
+    /// Of a rehearsal: the servers, how one of them is chosen, and the fields that it gets.
     pub(crate) servers: Vec<String>,
+    pub(crate) choice: Option<Box<str>>,
+    pub(crate) fields: Vec<String>,
 }
 
 /// One server that was asked.
@@ -208,6 +212,7 @@ impl Story {
             told.file = Some(FileTold {
                 path: path.into(),
                 found,
+                stands_in: false,
                 coding: ContentCoding::Identity,
                 source: CodingSource::Own,
                 validated: Validated::Whole,
@@ -215,10 +220,11 @@ impl Story {
         });
     }
 
-    pub(crate) fn selected(&self, coding: ContentCoding, source: CodingSource) {
+    pub(crate) fn selected(&self, coding: ContentCoding, source: CodingSource, stands_in: bool) {
         self.tell(|told| {
             if let Some(file) = &mut told.file {
                 (file.coding, file.source) = (coding, source);
+                file.stands_in = stands_in;
             }
         });
     }

@@ -51,6 +51,7 @@ pub(crate) struct Span {
 }
 
 /// A request that has ended, as it is told.
+#[allow(dead_code, reason = "it is read where spans are exported")]
 #[derive(Clone, Debug)]
 #[allow(dead_code, reason = "without OpenTelemetry, nobody reads it")]
 pub(crate) struct RequestSpan {
@@ -76,6 +77,7 @@ pub(crate) struct RequestSpan {
 }
 
 /// An attempt to have it answered by a server.
+#[allow(dead_code, reason = "it is read where spans are exported")]
 #[derive(Clone, Debug)]
 #[allow(dead_code, reason = "without OpenTelemetry, nobody reads it")]
 pub(crate) struct AttemptSpan {

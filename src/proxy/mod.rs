@@ -13,6 +13,7 @@ mod failure;
 pub(crate) mod far_end;
 pub(crate) mod fields;
 pub(crate) mod mount;
+mod rehearsal;
 pub(crate) mod request;
 pub(crate) mod request_body;
 pub(crate) mod response;
@@ -24,6 +25,7 @@ pub(crate) mod transport;
 pub(crate) mod tunnel;
 pub(crate) mod upstream;
 
+pub(crate) use rehearsal::NotSent;
 pub use service::{Proxy, Upstream};
 pub use upstream::{ServerState, State};
 

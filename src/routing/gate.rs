@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::http1::Ready;
 use crate::http1::plain::PlainGet;
 use crate::observe::request_id::RequestId;
+use crate::observe::status::Status;
 use crate::observe::story::Story;
 use crate::proxy::caller::Caller;
 use crate::proxy::request_body::RequestBody;
@@ -141,6 +142,13 @@ impl Gate {
     /// Begins what goes on beside requests, in this runtime.
     pub(crate) fn start(&self) {
         self.upstreams.start();
+    }
+
+    /// Fills in what is known of files in memory and of upstreams.
+    pub(crate) fn tell(&self, status: &mut Status) {
+        self.cache.tell(&mut status.cache);
+        self.cache.tell_of_coding(&mut status.coding);
+        status.upstreams = self.upstreams.tell();
     }
 
     /// Whether any request may be forwarded.

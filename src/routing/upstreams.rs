@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::config::upstream::{ProxyConfig, UpstreamConfig};
 use crate::config::{Config, RouteAction};
+use crate::observe::status::UpstreamStatus;
 use crate::proxy::Forwarder;
 use crate::proxy::upstream::Upstream;
 
@@ -48,6 +49,11 @@ impl Upstreams {
         for upstream in &self.0 {
             upstream.start();
         }
+    }
+
+    /// How each of them is.
+    pub(super) fn tell(&self) -> Vec<UpstreamStatus> {
+        self.0.iter().map(|upstream| upstream.status()).collect()
     }
 
     /// Each once.

@@ -118,6 +118,7 @@ pub(super) async fn accept<A: Answer>(
 
 impl<A: Answer> Service<A> {
     fn spawn(&self, accepted: Accepted, permit: Permit, prologue: Arc<Prologue>) {
+        permit.accepted();
         match accepted {
             Accepted::Tcp(stream, client) => {
                 let peer = Peer {

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::http1::plain::PlainGet;
 use crate::http1::{self, Ready};
 use crate::observe::request_id::X_REQUEST_ID;
+use crate::observe::status::Status;
 use crate::observe::story::Story;
 use crate::proxy::caller::Caller;
 use crate::proxy::far_end::FarEnd;
@@ -43,6 +44,14 @@ impl App {
         match self {
             Self::Gate(gate) => Self::Gate(Arc::new(gate.renewed(config))),
             Self::Router(router) => Self::Router(router.clone()),
+        }
+    }
+
+    /// Fills in what is known of files in memory and of upstreams.
+    pub(super) fn tell(&self, status: &mut Status) {
+        match self {
+            Self::Gate(gate) => gate.tell(status),
+            Self::Router(_) => {}
         }
     }
 }

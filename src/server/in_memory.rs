@@ -13,6 +13,7 @@ use super::peer::Peer;
 use super::shutdown::Drain;
 use crate::config::{AdminConfig, Limits};
 use crate::header::forwarded::TrustedProxies;
+use crate::observe::Outlets;
 use crate::observe::observer::Observer;
 
 /// Serves a router to a client that sends these bytes and closes its side.
@@ -22,7 +23,7 @@ pub(crate) async fn serve(router: axum::Router, limits: Limits, client: Client) 
     let generation = Generation::new(
         router,
         limits,
-        crate::observe::Outlets::default(),
+        Outlets::default(),
         TrustedProxies::default(),
     );
     let shared = Shared::new(generation, tally);

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+
+use crate::observe::status::ConnectionStatus;
 
 /// The most that may be open over all workers. A reload may change it; connections beyond a lower one stay.
 #[derive(Debug)]
@@ -17,6 +19,17 @@ pub(super) struct Limit {
     freed: Notify,
     /// Connections by client, kept only while there is a limit on them.
     clients: Mutex<HashMap<IpAddr, usize>>,
+    tally: Tally,
+}
+
+/// What became of connections until now.
+#[derive(Debug, Default)]
+struct Tally {
+    accepted: AtomicU64,
+    refused: AtomicU64,
+    handshakes: AtomicU64,
+    resumed: AtomicU64,
+    failed_handshakes: AtomicU64,
 }
 
 /// The open connections of one worker.
@@ -42,7 +55,21 @@ impl Limit {
             most: AtomicUsize::new(most),
             freed: Notify::new(),
             clients: Mutex::default(),
+            tally: Tally::default(),
         })
+    }
+
+    pub(super) fn tell(&self, status: &mut ConnectionStatus) {
+        let told =
+            |count: &AtomicUsize| u64::try_from(count.load(Ordering::Relaxed)).unwrap_or(u64::MAX);
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        status.open = told(&self.open);
+        status.limit = told(&self.most);
+        status.accepted = count(&self.tally.accepted);
+        status.refused = count(&self.tally.refused);
+        status.handshakes = count(&self.tally.handshakes);
+        status.resumed = count(&self.tally.resumed);
+        status.failed_handshakes = count(&self.tally.failed_handshakes);
     }
 
     pub(super) fn set(&self, most: usize) {
@@ -111,6 +138,25 @@ impl Open {
 }
 
 impl Permit {
+    /// There is a connection for it.
+    pub(super) fn accepted(&self) {
+        one_more(&self.open.limit.tally.accepted);
+    }
+
+    /// A TLS handshake has ended: whether with a session from before, if it was not in vain.
+    pub(super) fn shook_hands(&self, is_resumed: Option<bool>) {
+        let tally = &self.open.limit.tally;
+        match is_resumed {
+            None => one_more(&tally.failed_handshakes),
+            Some(is_resumed) => {
+                one_more(&tally.handshakes);
+                if is_resumed {
+                    one_more(&tally.resumed);
+                }
+            }
+        }
+    }
+
     /// Counts as one of this client's, of whom there may be so many (0: any number); `None` when there are.
     pub(super) fn of_client(mut self, client: Option<IpAddr>, most: usize) -> Option<Self> {
         let (Some(client), true) = (client, most > 0) else {
@@ -120,6 +166,7 @@ impl Permit {
         let mut clients = self.open.limit.clients();
         let count = clients.entry(client).or_default();
         if *count >= most {
+            one_more(&self.open.limit.tally.refused);
             return None;
         }
         *count += 1;
@@ -127,6 +174,10 @@ impl Permit {
         self.client = Some(client);
         Some(self)
     }
+}
+
+fn one_more(count: &AtomicU64) {
+    count.fetch_add(1, Ordering::Relaxed);
 }
 
 /// One customer has a whole /64 of IPv6, and could count as many. An IPv4 address is one however it is written.

@@ -1,6 +1,7 @@
 //! What a running server tells about itself.
 
 use super::Handle;
+use crate::observe::metrics;
 use crate::observe::status::Status;
 
 impl Handle {
@@ -12,13 +13,14 @@ impl Handle {
             ..Status::default()
         };
         self.tell_of_itself(&mut status);
+        self.tell(&mut status);
         self.observer().tell(&mut status);
         status
     }
 
-    /// The same for Prometheus, in its text format (version 0.0.4).
+    /// The same for Prometheus, in its text format (version 0.0.4): `Content-Type: text/plain; version=0.0.4`.
     pub fn metrics(&self) -> String {
-        String::new()
+        metrics::text(&self.status(), &self.observer().series())
     }
 
     /// The story of a request that has ended and is still remembered, by its id (`X-Request-Id`): text for a person to read.

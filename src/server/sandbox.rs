@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::ServeError;
 use super::listener::is_abstract;
 use crate::config::{Config, ListenAddress, SandboxPolicy};
+use crate::observe::process;
 
 /// Files in which names of users and groups are looked up, when a configuration is read again.
 const ACCOUNTS: [&str; 3] = ["/etc/passwd", "/etc/group", "/etc/nsswitch.conf"];
@@ -132,6 +133,7 @@ impl Sandbox {
         if self.policy == SandboxPolicy::Off {
             return Ok(SandboxOutcome::Off);
         }
+        process::open();
         let is_required = self.policy == SandboxPolicy::Required;
         let is_up = fence::put_up(self, is_required)?;
         IS_UP.store(is_up, Ordering::Relaxed);

@@ -3,6 +3,8 @@
 //! 1. Held, and the stamp is the same: served from memory after one `stat`.
 //! 2. Else opened beneath the document root; small files are read and hashed on the blocking pool, once for all who wait.
 
+mod evictions;
+
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,12 +14,14 @@ use http::HeaderValue;
 use quick_cache::sync::Cache as Shards;
 use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder, Weighter};
 
+use self::evictions::Evictions;
 use super::coded::Workshop;
 use super::docroot::{Docroot, Kind, OpenFile};
 use super::representation::{Digest, MediaKind, Representation};
 use super::settings::Settings;
 use crate::config::{CacheConfig, CompressionConfig};
 use crate::header::accept_encoding::ContentCoding;
+use crate::observe::status::{CacheStatus, CodingStatus};
 use crate::rejection::Rejection;
 
 /// What a path leads to.
@@ -31,7 +35,8 @@ pub(crate) enum Found {
 /// Holds representations of the files of any number of document roots.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    shards: Shards<Key, Arc<Representation>, ByBytes>,
+    shards: Shards<Key, Arc<Representation>, ByBytes, DefaultHashBuilder, Evictions>,
+    evictions: Evictions,
     /// As it was asked for.
     config: CacheConfig,
     pub(super) workshop: Workshop,
@@ -68,6 +73,10 @@ struct ByBytes;
 
 impl Cache {
     pub(crate) fn new(config: &CacheConfig, compression: &CompressionConfig) -> Self {
+        Self::with(config, compression, Evictions::default())
+    }
+
+    fn with(config: &CacheConfig, compression: &CompressionConfig, evictions: Evictions) -> Self {
         /// With no memory for content there is still some for what is known of the files: their stamps and field values.
         const DESCRIPTIONS: u64 = 4 << 20;
         let (memory, largest) = match config.memory {
@@ -88,10 +97,11 @@ impl Cache {
             options,
             ByBytes,
             DefaultHashBuilder::default(),
-            quick_cache::sync::DefaultLifecycle::default(),
+            evictions.clone(),
         );
         Self {
             shards,
+            evictions,
             config: config.clone(),
             workshop: Workshop::new(compression, largest_held),
             largest,
@@ -101,9 +111,21 @@ impl Cache {
 
     /// For another configuration: clients still have what they were given under this one.
     pub(crate) fn renewed(&self, config: &CacheConfig, compression: &CompressionConfig) -> Self {
-        let mut renewed = Self::new(config, compression);
+        let mut renewed = Self::with(config, compression, self.evictions.clone());
         renewed.workshop.succeed(&self.workshop);
         renewed
+    }
+
+    /// Hits and misses are counted by those who ask.
+    pub(crate) fn tell(&self, status: &mut CacheStatus) {
+        status.evictions = self.evictions.count();
+        status.entries = u64::try_from(self.shards.len()).unwrap_or(u64::MAX);
+        status.bytes = self.shards.weight();
+        status.capacity = self.shards.capacity();
+    }
+
+    pub(crate) fn tell_of_coding(&self, status: &mut CodingStatus) {
+        self.workshop.tell(status);
     }
 
     /// Whether a cache that was asked for in this way would be no other.

@@ -22,6 +22,7 @@ use crate::coding::encode::{Effort, encode, encode_with_dictionary};
 use crate::coding::jobs::Urgency;
 use crate::header::accept_encoding::ContentCoding;
 use crate::header::entity_tag::EntityTag;
+use crate::observe::process::thread_time;
 use workshop::{Claim, Place, Task};
 
 pub(super) use workshop::Workshop;
@@ -279,7 +280,10 @@ impl Cache {
         former_tag: Option<EntityTag>,
     ) -> io::Result<Option<Arc<Representation>>> {
         let bytes = content(docroot, file)?;
+        let begun = thread_time();
         let coded = recipe.make(effort, &bytes)?;
+        let taken = thread_time().saturating_sub(begun);
+        self.workshop.tally.coded(bytes.len(), coded.len(), taken);
         let length = coded.len() as u64;
         if length * 100 > bytes.len() as u64 * (100 - LEAST_SAVING) {
             if recipe.dictionary.is_none() {
@@ -328,6 +332,7 @@ impl Work {
         let Some(claim) = self.claim().take() else {
             return;
         };
+        cache.workshop.tally.done(made.is_some());
         if let Some(coded) = &made {
             cache.hold(recipe.key(docroot, &file.path), coded);
         }

@@ -111,6 +111,12 @@ impl<'b> Page<'b> {
         self.call("Emulation.setEmulatedMedia", &features);
     }
 
+    /// Takes a screen as narrow as the narrowest phones.
+    pub(crate) fn set_narrow(&mut self) {
+        let screen = json!({ "width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": true });
+        self.call("Emulation.setDeviceMetricsOverride", &screen);
+    }
+
     pub(crate) fn disable_scripts(&mut self) {
         self.call(
             "Emulation.setScriptExecutionDisabled",

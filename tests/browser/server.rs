@@ -1,6 +1,7 @@
 //! The server that is looked at.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ pub(crate) struct Server {
     /// `None`: it was running already.
     child: Option<Child>,
     origin: String,
+    admin: Option<String>,
 }
 
 impl Server {
@@ -23,6 +25,7 @@ impl Server {
             Ok(url) => Self {
                 child: None,
                 origin: url.trim_end_matches('/').to_owned(),
+                admin: None,
             },
             Err(_) => Self::start(&public()),
         }
@@ -30,13 +33,29 @@ impl Server {
 
     /// Serves a folder, with listings.
     pub(crate) fn start(docroot: &Path) -> Self {
+        let listing = OsStr::new("--listing");
+        Self::run(
+            ["-l", "127.0.0.1:0"]
+                .map(OsStr::new)
+                .into_iter()
+                .chain([listing, docroot.as_os_str()]),
+        )
+    }
+
+    /// Serves what a configuration says, and tells about itself at a free port.
+    pub(crate) fn configured(file: &Path) -> Self {
+        let admin = ["--admin", "127.0.0.1:0", "-c"].map(OsStr::new);
+        Self::run(admin.into_iter().chain([file.as_os_str()]))
+    }
+
+    fn run<'a>(arguments: impl Iterator<Item = &'a OsStr>) -> Self {
         // Known only where the program is built: with the feature `cli`.
         let Some(program) = option_env!("CARGO_BIN_EXE_daemun") else {
             panic!("these checks need the program: build with the feature `cli`");
         };
         let mut child = Command::new(program)
-            .args(["-l", "127.0.0.1:0", "--listing", "--access-log", "off"])
-            .arg(docroot)
+            .args(["--access-log", "off"])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -52,17 +71,39 @@ impl Server {
         let mut server = Self {
             child: Some(child),
             origin: String::new(),
+            admin: None,
         };
         let mut said = String::new();
         while let Ok(line) = receive.recv_timeout(Duration::from_secs(10)) {
-            if let Some((_, address)) = line.split_once("listening on ") {
-                server.origin = String::from(address.trim().trim_end_matches('/'));
+            let spoken = |what| {
+                line.split_once(what)
+                    .map(|(_, address)| String::from(address.trim().trim_end_matches('/')))
+            };
+            if let Some(address) = spoken("listening on ") {
+                server.origin = address;
                 return server;
+            }
+            if let Some(address) = spoken("admin on http://") {
+                server.admin = Some(address);
             }
             said.push_str(&line);
             said.push('\n');
         }
         panic!("the server did not say where it listens; it said:\n{said}");
+    }
+
+    /// The address of the status page.
+    pub(crate) fn status_page(&self) -> String {
+        let admin = self.admin.as_ref().expect("it tells about itself");
+        format!("http://{admin}/")
+    }
+
+    /// Ends it at once, before its owner does.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 
     /// The address of a path.
@@ -105,10 +146,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.kill();
     }
 }
 

@@ -1,5 +1,7 @@
 //! The status page: made-up moments of a server, and a real one.
 
+mod behaviour;
+mod real;
 mod samples;
 mod stand_in;
 
@@ -15,8 +17,8 @@ fn wait(page: &mut Page<'_>, expression: &str) {
     let happened = page.evaluate(&format!(
         "(async () => {{
             const end = Date.now() + 20000;
-            while (!({expression}) && Date.now() < end) await new Promise((done) => setTimeout(done, 20));
-            return Boolean({expression});
+            while (!(await ({expression})) && Date.now() < end) await new Promise((done) => setTimeout(done, 20));
+            return Boolean(await ({expression}));
         }})()"
     ));
     assert_eq!(
@@ -28,6 +30,15 @@ fn wait(page: &mut Page<'_>, expression: &str) {
 }
 
 const DRAWN: &str = "document.body.dataset.live === 'live'";
+
+/// The text that an expression makes.
+fn text(page: &mut Page<'_>, expression: &str) -> String {
+    let value = page.evaluate(expression);
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{expression}: {value}"))
+        .to_owned()
+}
 
 /// Opens the page, and waits until it shows something; returns what went wrong.
 fn open(page: &mut Page<'_>, url: &str) -> Vec<String> {

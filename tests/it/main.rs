@@ -8,10 +8,13 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+#[path = "../exposition/mod.rs"]
+mod exposition;
 mod harness;
 mod harness_itself;
 
 mod access_log;
+mod admin;
 mod bodies;
 mod bodies_strict;
 mod body_limits;
@@ -52,6 +55,8 @@ mod log_story;
 mod log_syslog;
 mod media_types;
 mod methods;
+mod metrics;
+mod metrics_upstreams;
 mod negotiation;
 mod paths;
 mod pipelining;

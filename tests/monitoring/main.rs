@@ -1,9 +1,11 @@
-//! The alerts and the dashboard of `packaging/`: Prometheus reads them, and they say what they are to say.
+//! The alerts and the dashboard of `packaging/`: Prometheus reads them, they say what they are to say, and they name no metric that the
+//! server does not write.
 //!
 //! `promtool` comes with Debian's package `prometheus`, which `.ci/test` installs.
 
 use std::{
     collections::BTreeSet,
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -61,6 +63,42 @@ fn collect(value: &Value, found: &mut Vec<String>) {
     }
 }
 
+/// The metrics that a text names.
+fn metrics(text: &str) -> BTreeSet<String> {
+    let is_part = |char: char| char.is_ascii_alphanumeric() || char == '_';
+    let words = text.split(|char| !is_part(char));
+    let metrics = words.filter(|word| word.starts_with("daemun_") || word.starts_with("process_"));
+    metrics.map(str::to_owned).collect()
+}
+
+/// Those that a server writes, with the three that each histogram is made of.
+fn written(exposition: &str) -> BTreeSet<String> {
+    let mut written = BTreeSet::new();
+    for line in exposition.lines() {
+        let Some(family) = line.strip_prefix("# TYPE ") else {
+            continue;
+        };
+        let (name, kind) = family.split_once(' ').expect("a name and a type");
+        if kind == "histogram" {
+            let parts = ["bucket", "sum", "count"];
+            written.extend(parts.map(|part| format!("{name}_{part}")));
+        } else {
+            written.insert(name.to_owned());
+        }
+    }
+    written
+}
+
+/// What a server writes. One that has not served yet names all of its metrics.
+fn exposition() -> String {
+    let config = daemun::Config::builder()
+        .docroot(env!("CARGO_MANIFEST_DIR"))
+        .build()
+        .expect("a configuration");
+    let server = daemun::Server::new(&config).expect("a server");
+    server.handle().metrics()
+}
+
 #[test]
 fn prometheus_takes_the_alerts_and_the_example_of_scraping() {
     promtool(&["check", "rules", ALERTS]).expect("good rules");
@@ -94,7 +132,11 @@ fn prometheus_understands_the_questions_of_the_dashboard() {
             .replace("$__rate_interval", "5m")
             .replace("$__interval", "1m");
         let query = serde_json::to_string(&query).expect("JSON, which YAML contains");
-        rules += &format!("      - record: question:{count}\n        expr: {query}\n");
+        writeln!(
+            rules,
+            "      - record: question:{count}\n        expr: {query}"
+        )
+        .expect("strings take everything");
         count += 1;
     }
     assert!(count > 40, "{count} questions");
@@ -125,5 +167,23 @@ fn panels_of_the_dashboard_do_not_overlap_and_each_has_a_question() {
         }
         let is_row = panel["type"] == "row";
         assert_eq!(queries(panel).is_empty(), is_row, "{title}");
+    }
+}
+
+#[test]
+fn alerts_and_dashboard_name_metrics_that_the_server_writes() {
+    let written = written(&exposition());
+    assert!(written.contains("daemun_ready"), "{written:?}");
+    let dashboard: Value = serde_json::from_str(&read(DASHBOARD)).expect("JSON");
+    // A comment in the alerts may speak of anything.
+    let alerts: String = read(ALERTS)
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .map(|line| line.to_owned() + "\n")
+        .collect();
+    for text in queries(&dashboard).into_iter().chain([alerts]) {
+        for name in metrics(&text) {
+            assert!(written.contains(&name), "{name} is not written: {text}");
+        }
     }
 }

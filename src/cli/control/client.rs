@@ -27,6 +27,13 @@ pub(crate) struct TargetArgs {
     pid: Option<u32>,
 }
 
+impl TargetArgs {
+    /// The configuration file that was named.
+    pub(in crate::cli) fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+}
+
 /// Has the server do it; its answer decides.
 pub(in crate::cli) fn ask(command: Command, target: &TargetArgs) -> ExitCode {
     let answer = find(target).and_then(|found| {

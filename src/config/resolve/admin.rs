@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use toml::Spanned;
+
 use super::Judge;
 use crate::{
     config::{
@@ -31,11 +33,11 @@ impl Judge<'_> {
             hosts: Vec::new(),
             listen: Vec::new(),
         };
-        for host in written.hosts.iter().flat_map(|hosts| hosts.get_ref()) {
+        for host in written.hosts.iter().flat_map(Spanned::get_ref) {
             let judged = judge_host(host.get_ref());
             admin.hosts.extend(self.located(host, judged));
         }
-        for text in written.listen.iter().flat_map(|listen| listen.get_ref()) {
+        for text in written.listen.iter().flat_map(Spanned::get_ref) {
             let address = self.admin_address(text, &admin, listened, written.token_file.is_some());
             admin.listen.extend(address);
         }

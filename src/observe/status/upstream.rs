@@ -43,8 +43,17 @@ pub struct ServerStatus {
     pub in_flight: u64,
     /// Requests sent to it.
     pub attempts: u64,
-    /// Of those, without an answer.
+    /// Of those, without an answer. A connection that the server had closed while it waited for the next request is none.
     pub failures: u64,
+    /// The same by what happened, in the words that follow `upstream-` in the reason of a refusal: `refused`, `connect-timeout`,
+    /// `tls`, `closed`, `timeout`, `malformed`, `fields-too-large`, `rejected`, `broken-off`.
+    pub failures_by_kind: Vec<(String, u64)>,
     /// How often it was left out.
     pub ejections: u64,
+    /// Checks that it passed.
+    pub passed_checks: u64,
+    /// Checks that it did not pass.
+    pub failed_checks: u64,
+    /// What its last check found wrong; several of them in a row change its state. None: it passed, or there was none.
+    pub trouble: Option<String>,
 }

@@ -27,7 +27,8 @@ pub(super) fn of(request: &RequestSpan) -> Vec<SpanData> {
     spans
 }
 
-fn server_span(request: &RequestSpan) -> SpanData {
+/// By the semantic conventions for servers of HTTP.
+fn described(request: &RequestSpan) -> Attributes {
     let mut attributes = Attributes::default();
     attributes.method(&request.method);
     attributes.put("url.path", cut(request.uri.path()));
@@ -64,6 +65,11 @@ fn server_span(request: &RequestSpan) -> SpanData {
     if let Some(refused) = request.refused {
         attributes.put("daemun.request.refused", refused);
     }
+    attributes
+}
+
+fn server_span(request: &RequestSpan) -> SpanData {
+    let mut attributes = described(request);
     // A refusal by the rules, and a client that leaves, are no errors of the server.
     let error = match request.status {
         Some(status) if status.is_server_error() => Some(status.as_str().to_owned()),

@@ -35,6 +35,7 @@ pub(crate) use self::body::AnswerBody;
 pub(crate) use self::error::TransportError;
 pub(crate) use self::exchange::TargetAddress;
 pub(crate) use self::exchange::{Answer, Failure, FailureKind, Outgoing, Stage, Target};
+#[cfg(feature = "opentelemetry")]
 pub(crate) use self::tls::client_config;
 pub(crate) use self::upgraded::Upgraded;
 

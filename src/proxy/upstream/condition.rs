@@ -216,6 +216,17 @@ impl Condition {
         }
     }
 
+    /// How often it was left out.
+    pub(super) fn ejections(&self) -> u32 {
+        self.ejections.load(Ordering::Relaxed)
+    }
+
+    /// How long ago its last time out ended.
+    pub(super) fn since_time_out(&self, clock: &Clock) -> Duration {
+        let until = self.ejected_until.load(Ordering::Relaxed);
+        Duration::from_nanos(clock.now().saturating_sub(until))
+    }
+
     pub(super) fn is_since_last_ejection(&self, admission: Admission) -> bool {
         admission.ejections == self.ejections.load(Ordering::Acquire)
     }

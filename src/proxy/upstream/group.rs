@@ -1,6 +1,7 @@
 //! The servers of one upstream, and all that is known of them; shared by all workers.
 
 use std::io;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
 
 use tokio::sync::Notify;
@@ -21,6 +22,8 @@ pub(super) struct Group {
     pub(super) clock: Clock,
     pub(super) queue: Queue,
     pub(super) budget: Budget,
+    /// Attempts that were not the first of their request.
+    pub(super) retries: AtomicU64,
     /// Told when servers came or went, or a name was asked for in vain.
     pub(super) changed: Notify,
     /// Workers only read, and none of them for long.
@@ -51,6 +54,7 @@ impl Group {
             clock: Clock::new(),
             queue: Queue::new(config.queue.size),
             budget: Budget::new(),
+            retries: AtomicU64::new(0),
             changed: Notify::new(),
             set: RwLock::new(Arc::new(Set::new(
                 &config,
@@ -177,10 +181,11 @@ impl Group {
         self.queue.rouse();
     }
 
-    /// Says that a server's state has changed.
+    /// Says that a server's state has changed, and keeps it.
     fn tell(&self, server: &Server, from: State, why: impl std::fmt::Display) {
         let upstream = &*self.config.name;
         let to = server.condition.state(&self.clock);
+        server.tally.changed(from != to, &why);
         match to {
             State::Down | State::Ejected => {
                 tracing::warn!(upstream, server = %server.name, ?from, ?to, %why, "a server is out");

@@ -45,6 +45,7 @@ pub(super) async fn watch<P: Probe>(group: Arc<Group>, probe: Arc<P>, server: Ar
         let begin = Instant::now();
         let outcome = timeout(check.timeout, probe.probe(&server.target, check)).await;
         let outcome = outcome.unwrap_or_else(|_| Err(format!("no answer in {:?}", check.timeout)));
+        server.tally.checked(outcome.as_ref().err());
         let why = outcome.as_ref().err().map_or("the check passed", |why| why);
         match streak.count(outcome.is_ok(), check.rise, check.fall) {
             Some(verdict) => group.judge(&server, verdict, why),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use http::HeaderValue;
 
@@ -51,6 +52,17 @@ impl Lease {
         cookie.filter(|_| self.tells_cookie).cloned()
     }
 
+    /// The request is sent, after it was sent so often before; how often it was, with that.
+    pub(crate) fn count_attempt(&self, before: u32) -> u32 {
+        self.server.tally.attempted();
+        if before > 0
+            && let Some(group) = self.server.group.upgrade()
+        {
+            group.retries.fetch_add(1, Ordering::Relaxed);
+        }
+        before + 1
+    }
+
     /// The head of an answer came, whatever it says.
     pub(crate) fn succeeded(&self) {
         // What a server without anything against it does at each request costs two reads.
@@ -63,6 +75,7 @@ impl Lease {
 
     /// No answer came, or not all of it.
     pub(crate) fn failed(&self, kind: FailureKind, error: &io::Error) {
+        self.server.tally.failed(kind);
         if is_the_servers_fault(kind)
             && let Some(group) = self.server.group.upgrade()
         {

@@ -24,6 +24,7 @@ mod server;
 mod set;
 mod states;
 mod sticky;
+mod tally;
 mod tasks;
 mod unavailable;
 mod verdict;
@@ -42,6 +43,7 @@ use self::select::Selected;
 use self::tasks::Tasks;
 use super::transport::{Transport, TransportError};
 use crate::config::upstream::UpstreamConfig;
+use crate::observe::status::UpstreamStatus;
 
 pub use self::condition::State;
 pub(crate) use self::lease::Lease;
@@ -118,6 +120,11 @@ impl Upstream {
     /// How many requests wait for room.
     pub(crate) fn waiting(&self) -> usize {
         self.group.queue.len()
+    }
+
+    /// What is told of it as a whole.
+    pub(crate) fn status(&self) -> UpstreamStatus {
+        states::status(&self.group)
     }
 
     /// Whether some names of servers are looked up for the first time.

@@ -11,6 +11,7 @@ use super::endpoint::Endpoint;
 use super::group::Group;
 use super::lease::Lease;
 use super::sticky;
+use super::tally::Tally;
 use super::verdict::Verdict;
 use crate::config::upstream::{ServerConfig, Sticky, UpstreamConfig};
 use crate::proxy::transport::Target;
@@ -33,6 +34,7 @@ pub(super) struct Server {
     pub(super) token: u64,
     pub(super) cookie: Option<HeaderValue>,
     pub(super) condition: Condition,
+    pub(super) tally: Tally,
     /// Whose it is.
     pub(super) group: Weak<Group>,
     /// Requests at a time. 0: any number.
@@ -73,6 +75,7 @@ impl Server {
             token,
             cookie,
             condition,
+            tally: Tally::default(),
             group,
             limit: config.max_connections,
             in_flight: AtomicUsize::new(0),

@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::guard::{Denied, judge};
 use super::{Asked, Handle};
-use crate::observe::status::Readiness;
+use crate::observe::status::{Readiness, Status};
 use crate::routing::readiness_text;
 use crate::server::ConnectionInfo;
 
@@ -53,7 +53,9 @@ pub(super) async fn alive() -> Response {
 }
 
 pub(super) async fn ready(State(asked): State<Asked>) -> Response {
-    let status = asked.handle.status();
+    // Asked often, and by those who want the answer soon: not all else is looked up for it.
+    let mut status = Status::default();
+    asked.handle.tell_of_itself(&mut status);
     let (code, told) = readiness(
         &status.readiness,
         status.configuration.last_error.as_deref(),
@@ -62,13 +64,11 @@ pub(super) async fn ready(State(asked): State<Asked>) -> Response {
 }
 
 pub(super) async fn explain(State(asked): State<Asked>, Path(id): Path<String>) -> Response {
-    match asked.handle.explain(&id) {
-        Some(story) => text(StatusCode::OK, TEXT, story),
-        None => {
-            let told = "no request with this id is remembered: only the last ones are, and only once they have ended\n";
-            text(StatusCode::NOT_FOUND, TEXT, told.to_owned())
-        }
+    if let Some(story) = asked.handle.explain(&id) {
+        return text(StatusCode::OK, TEXT, story);
     }
+    let told = "no request with this id is remembered: only the last ones are, and only once they have ended\n";
+    text(StatusCode::NOT_FOUND, TEXT, told.to_owned())
 }
 
 pub(super) async fn configuration(State(asked): State<Asked>) -> Response {
@@ -83,14 +83,13 @@ pub(super) async fn nothing() -> Response {
 
 /// As a route of a site says it, with a word on the configuration, which is no reason to send requests elsewhere.
 fn readiness(readiness: &Readiness, refused: Option<&str>) -> (StatusCode, String) {
-    let (code, mut told) = readiness_text(&readiness.reasons);
-    if let Some(why) = refused {
-        let first = why.lines().next().unwrap_or_default();
-        told += &format!(
-            "the configuration was refused at the last reload, and the one before counts: {first}\n"
-        );
-    }
-    (code, told)
+    let (code, told) = readiness_text(&readiness.reasons);
+    let Some(why) = refused else {
+        return (code, told);
+    };
+    let first = why.lines().next().unwrap_or_default();
+    let note = "the configuration was refused at the last reload, and the one before counts";
+    (code, format!("{told}{note}: {first}\n"))
 }
 
 fn refuse(denied: Denied) -> Response {

@@ -7,7 +7,7 @@
 
 use data_encoding::BASE64;
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
-use http::{HeaderMap, HeaderName, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::AdminConfig;
@@ -46,7 +46,7 @@ pub(super) fn judge(
 fn host<'a>(uri: &'a Uri, fields: &'a HeaderMap) -> Result<Option<Host<'a>>, Denied> {
     let value = match uri.authority() {
         Some(authority) => Some(authority.as_str().as_bytes()),
-        None => fields.get(HOST).map(|value| value.as_bytes()),
+        None => fields.get(HOST).map(HeaderValue::as_bytes),
     };
     let host = value.map(Host::parse).transpose();
     host.map_err(|_| Denied::Host)

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Handle;
+use super::{Handle, State};
 use crate::config::shown::Shown;
 use crate::config::{AdminConfig, Config};
+use crate::observe::process;
 use crate::observe::status::{ConfigurationStatus, Readiness, Status};
 use crate::server::app::App;
 use crate::server::presence::Presence;
+use crate::server::tls::Tls;
 
 /// Part of the state of a server.
 #[derive(Debug)]
@@ -91,6 +93,19 @@ impl Handle {
         status.readiness = readiness(&app, is_listening, status.readiness.is_draining);
     }
 
+    /// Fills in what is known of all but requests.
+    pub(in crate::server) fn tell(&self, status: &mut Status) {
+        let state = self.state();
+        state.limit.tell(&mut status.connections);
+        for tls in state.tls() {
+            status.certificates.extend(tls.certificates());
+        }
+        let app = state.app.clone();
+        drop(state);
+        app.tell(status);
+        status.process = process::status();
+    }
+
     /// The configuration that counts, for those who run the server.
     pub(in crate::server) fn configuration_text(&self) -> Arc<Shown> {
         Arc::clone(&self.state().told.shown)
@@ -117,6 +132,22 @@ impl Handle {
     }
 }
 
+impl State {
+    /// Of all listeners, each once.
+    fn tls(&self) -> Vec<Tls> {
+        let mut all: Vec<Tls> = Vec::new();
+        for standing in &self.standing {
+            let prologue = standing.prologue.prologue();
+            let tls = prologue.tls();
+            all.extend(
+                tls.filter(|tls| !all.iter().any(|known| known.is_same(tls)))
+                    .cloned(),
+            );
+        }
+        all
+    }
+}
+
 fn readiness(app: &App, is_listening: bool, is_draining: bool) -> Readiness {
     let mut reasons = match app {
         App::Gate(gate) => gate.requirements().unmet(),
@@ -135,20 +166,19 @@ fn readiness(app: &App, is_listening: bool, is_draining: bool) -> Readiness {
 
 /// What flags, or a program's code, came to.
 fn without_file(config: &Config) -> String {
-    let mut text = format!(
-        "# There is no configuration file.\n# {}\n",
-        config.summary()
-    );
-    for listen in config.listen() {
-        text += &format!("# listen on {}\n", listen.address());
-    }
-    for docroot in config.docroots() {
-        text += &format!("# serve {}\n", docroot.display());
-    }
-    for (path, upstream) in config.forwards() {
-        text += &format!("# forward {path} to {upstream}\n");
-    }
-    text
+    let mut lines = vec![
+        "There is no configuration file.".to_owned(),
+        config.summary(),
+    ];
+    let listen = config.listen().iter();
+    lines.extend(listen.map(|listen| format!("listen on {}", listen.address())));
+    let docroots = config.docroots().into_iter();
+    lines.extend(docroots.map(|docroot| format!("serve {}", docroot.display())));
+    let forwards = config.forwards().into_iter();
+    lines.extend(forwards.map(|(path, upstream)| format!("forward {path} to {upstream}")));
+    lines
+        .iter()
+        .fold(String::new(), |text, line| text + "# " + line + "\n")
 }
 
 /// Seconds since 1970.

@@ -29,6 +29,7 @@ pub use self::session::{ClientCertificate, TlsSession};
 use self::table::{Resolver, Table};
 use self::watch::Watch;
 use crate::config::{CertificateSource, ClientAuth, TlsSettings, TlsVersion, UnknownNames};
+use crate::observe::status::CertificateStatus;
 
 /// How TLS is spoken, with certificates at hand: one for a configuration, shared by its listeners and all workers. Cheap to clone.
 #[derive(Clone)]
@@ -82,6 +83,16 @@ impl Tls {
 
     pub(crate) fn settings(&self) -> &TlsSettings {
         &self.0.settings
+    }
+
+    /// Whether both are one, so that what is told of either is told of both.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The certificates that are shown at the moment.
+    pub(super) fn certificates(&self) -> Vec<CertificateStatus> {
+        self.0.resolver.certificates()
     }
 
     /// Has the files of the certificates looked at from now on, as long as any clone of this is held.

@@ -7,7 +7,7 @@ use std::io::{self, BufRead as _, IoSlice, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rustls::ServerConnection;
+use rustls::{HandshakeKind, ServerConnection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::server::prologue::Stream;
@@ -41,6 +41,11 @@ impl<S: Stream> TlsStream<S> {
 
     pub(super) fn connection(&self) -> &ServerConnection {
         &self.tls
+    }
+
+    /// Whether it goes on with a session from before.
+    pub(in crate::server) fn is_resumed(&self) -> bool {
+        self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
     /// The rest of the handshake. On an error, the other side is told why as far as it takes it now.

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{CipherSuite, SignatureAlgorithm};
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, Validity};
+use crate::observe::status::CertificateStatus;
 
 /// Certificates by the names that they are for.
 #[derive(Debug, Default)]
@@ -19,6 +21,8 @@ pub(super) struct Table {
     wildcards: HashMap<Box<str>, Vec<Arc<CertifiedKey>>>,
     /// The first, and those that share a name with it.
     default: Vec<Arc<CertifiedKey>>,
+    /// What each says of itself, in the order of the configuration.
+    certificates: Vec<(Vec<String>, Validity)>,
 }
 
 impl Table {
@@ -26,6 +30,8 @@ impl Table {
     pub(super) fn new<'a>(certificates: impl Iterator<Item = &'a Certificate>) -> Self {
         let mut this = Self::default();
         let certificates: Vec<_> = certificates.collect();
+        let told = |certificate: &&Certificate| (certificate.names.clone(), certificate.validity);
+        this.certificates = certificates.iter().map(told).collect();
         for certificate in &certificates {
             for name in &certificate.names {
                 let (names, name) = match name.strip_prefix('*') {
@@ -81,6 +87,21 @@ impl Resolver {
 
     pub(super) fn replace(&self, table: Table) {
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+    }
+
+    /// Those that are shown at the moment.
+    pub(super) fn certificates(&self) -> Vec<CertificateStatus> {
+        let seconds = |time: SystemTime| {
+            let since = time.duration_since(SystemTime::UNIX_EPOCH);
+            since.unwrap_or_default().as_secs_f64()
+        };
+        let certificates = &self.table().certificates;
+        let told = |(names, validity): &(Vec<String>, Validity)| CertificateStatus {
+            names: names.clone(),
+            not_before: seconds(validity.from),
+            not_after: seconds(validity.until),
+        };
+        certificates.iter().map(told).collect()
     }
 
     /// Whether a client that asks for this name is to be turned away.

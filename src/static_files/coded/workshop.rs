@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -12,6 +14,7 @@ use crate::coding::dictionaries::Dictionaries;
 use crate::coding::jobs::{Jobs, Urgency};
 use crate::config::CompressionConfig;
 use crate::header::accept_encoding::{CodingSet, ContentCoding};
+use crate::observe::status::CodingStatus;
 use crate::static_files::cache::{Cache, Key};
 use crate::static_files::representation::{Notes, Representation};
 
@@ -29,7 +32,18 @@ pub(in crate::static_files) struct Workshop {
     pub(in crate::static_files) largest_held: u64,
     pub(in crate::static_files) jobs: Jobs,
     pub(in crate::static_files) dictionaries: Arc<Dictionaries>,
+    pub(super) tally: Arc<Tally>,
     pending: Mutex<Pending>,
+}
+
+/// What was done until now, also under configurations before.
+#[derive(Debug, Default)]
+pub(in crate::static_files) struct Tally {
+    made: AtomicU64,
+    given_up: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    nanoseconds: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -86,16 +100,35 @@ impl Workshop {
             largest_held,
             dictionaries: Arc::new(Dictionaries::new(&config.dictionaries, &jobs)),
             jobs,
+            tally: Arc::default(),
             pending: Mutex::default(),
             config: config.clone(),
         }
     }
 
-    /// Takes over what another one has of former versions, as long as it has the same bounds.
+    /// Takes over what another one has counted; and what it has of former versions, as long as it has the same bounds.
     pub(in crate::static_files) fn succeed(&mut self, former: &Self) {
         if self.config.dictionaries == former.config.dictionaries {
             self.dictionaries = Arc::clone(&former.dictionaries);
         }
+        self.tally = Arc::clone(&former.tally);
+    }
+
+    pub(in crate::static_files) fn tell(&self, status: &mut CodingStatus) {
+        let Tally {
+            made,
+            given_up,
+            bytes_in,
+            bytes_out,
+            nanoseconds,
+        } = &*self.tally;
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        status.made = count(made);
+        status.given_up = count(given_up);
+        status.bytes_in = count(bytes_in);
+        status.bytes_out = count(bytes_out);
+        status.seconds = Duration::from_nanos(count(nanoseconds)).as_secs_f64();
+        status.waiting = self.jobs.unfinished();
     }
 
     /// The codings that a file may be had in.
@@ -159,6 +192,24 @@ impl Workshop {
 
     fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tally {
+    /// A file was coded once more, in so much of a processor's time.
+    pub(super) fn coded(&self, bytes_in: usize, bytes_out: usize, time: Duration) {
+        let add = |sum: &AtomicU64, value| {
+            sum.fetch_add(u64::try_from(value).unwrap_or(u64::MAX), Ordering::Relaxed);
+        };
+        add(&self.bytes_in, bytes_in as u128);
+        add(&self.bytes_out, bytes_out as u128);
+        add(&self.nanoseconds, time.as_nanos());
+    }
+
+    /// A job has ended, with a coding that is worth it or without.
+    pub(super) fn done(&self, is_made: bool) {
+        let sum = if is_made { &self.made } else { &self.given_up };
+        sum.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use daemun::{Config, ListenAddress, Listener, Server};
+use daemun::{Config, Handle, ListenAddress, Listener, Server};
 use tokio::sync::oneshot;
 
 use super::{Client, Docroot, Journal, Response, app};
@@ -17,6 +17,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(40);
 pub(crate) struct TestServer {
     pub(crate) docroot: Docroot,
     pub(crate) address: SocketAddr,
+    pub(crate) handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     stopped: mpsc::Receiver<Result<(), String>>,
     thread: Option<JoinHandle<()>>,
@@ -94,12 +95,13 @@ impl TestServer {
                     .ok();
             })
             .expect("a thread");
-        let address = ready
+        let (address, handle) = ready
             .recv_timeout(super::PATIENCE)
             .expect("the server starts");
         Self {
             docroot,
             address,
+            handle,
             stop: Some(stop),
             stopped,
             thread: Some(thread),
@@ -198,7 +200,7 @@ fn run(
     config: &str,
     workers: usize,
     app: Option<axum::Router>,
-    ready: &mpsc::Sender<SocketAddr>,
+    ready: &mpsc::Sender<(SocketAddr, Handle)>,
     stop: oneshot::Receiver<()>,
 ) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -223,7 +225,9 @@ fn run(
         let ListenAddress::Tcp(address) = listener.local_address() else {
             panic!("a TCP listener")
         };
-        ready.send(address).expect("the test waits");
+        ready
+            .send((address, server.handle()))
+            .expect("the test waits");
         let shutdown = async move {
             stop.await.ok();
         };

@@ -8,8 +8,11 @@ const DAY = 86400;
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
 
-// Three digits that count, however large: 0.12, 1.23, 12.3, 123.
-const threeDigits = (value) => value.toFixed(value < 1 ? 2 : value < 10 ? 2 : value < 100 ? 1 : 0);
+// Three digits that count, however large: 1.23, 12.3, 123; what rounds up to the next power of ten has the digits of that.
+function threeDigits(value) {
+  const rounded = Number(value.toPrecision(3));
+  return rounded.toFixed(rounded < 10 ? 2 : rounded < 100 ? 1 : 0);
+}
 
 // How many: whole, and shortened once nobody reads it digit by digit.
 export const count = (value) => (value < 1e6 ? whole.format(value) : compact.format(value));
@@ -31,9 +34,9 @@ export function size(bytes) {
 // How long a request took: [number, unit]; nothing where there was none.
 export function time(seconds) {
   if (seconds === null || seconds === undefined) return [NONE, ""];
-  if (seconds >= 100) return [whole.format(seconds), "s"];
-  if (seconds >= 1) return [threeDigits(seconds), "s"];
-  if (seconds >= 0.001) return [threeDigits(seconds * 1e3), "ms"];
+  if (seconds >= 1000) return [whole.format(seconds), "s"];
+  if (seconds >= 0.9995) return [threeDigits(seconds), "s"];
+  if (seconds >= 0.0009995) return [threeDigits(seconds * 1e3), "ms"];
   return [whole.format(seconds * 1e6), "µs"];
 }
 

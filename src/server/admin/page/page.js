@@ -31,7 +31,8 @@ function listen() {
   source.addEventListener("status", (event) => {
     heard = performance.now();
     status = JSON.parse(event.data);
-    if (!isHeld) draw();
+    // Who comes back from a lost connection sees the present title, held or not.
+    if (!isHeld || document.body.dataset.live === "lost") draw();
     tellLiveness("live");
   });
   source.addEventListener("error", () => lose());
@@ -52,9 +53,11 @@ function tellLiveness(state) {
   const texts = {
     live: `Live, ${at}`,
     held: `Held, ${byId("live").dataset.held}`,
-    lost: at ? `Connection lost. This is from ${at}; trying again` : "No connection; trying again",
+    lost: at ? `Connection lost. Last word: ${at}` : "No connection; trying again",
   };
   say(byId("live-text"), texts[shown]);
+  // Nor does the tab go on to say how it was.
+  if (state === "lost") document.title = `No connection · ${location.host}`;
 }
 
 function draw() {

@@ -3,8 +3,9 @@
 import { byId, foreign, make, say, show, table } from "./dom.js";
 import { clock, count, joined, share, size, time } from "./format.js";
 
-const FEW_ROUTES = 12;
-let showsAllRoutes = false;
+// What is shown of each table, until the reader asks for all of it.
+const FEW = { failing: 8, slowest: 8, routes: 12 };
+const whole = new Set();
 
 const REQUESTS = [
   { label: "Request", className: "what", fill: what },
@@ -32,21 +33,27 @@ export function drawRequests(status) {
     const requests = status[name];
     show(byId(`${name}-none`), requests.length === 0);
     show(byId(name), requests.length > 0);
-    table(byId(name), REQUESTS, requests, ({ id }) => id);
+    tableOf(name, REQUESTS, requests, ({ id }) => id);
   }
 }
 
 export function drawRoutes({ routes }) {
-  const shown = showsAllRoutes ? routes : routes.slice(0, FEW_ROUTES);
   show(byId("routes-part"), routes.length > 0);
-  table(byId("routes"), ROUTES, shown, ({ site, route, upstream }) => JSON.stringify([site, route, upstream]));
-  const all = byId("routes-all");
-  show(all, routes.length > FEW_ROUTES);
-  say(all, showsAllRoutes ? "Only those with most requests" : `All ${count(routes.length)} routes`);
-  all.onclick = () => {
-    showsAllRoutes = !showsAllRoutes;
-    drawRoutes({ routes });
+  tableOf("routes", ROUTES, routes, ({ site, route, upstream }) => JSON.stringify([site, route, upstream]));
+}
+
+function tableOf(name, columns, items, keyOf) {
+  const draw = () => {
+    table(byId(name), columns, whole.has(name) ? items : items.slice(0, FEW[name]), keyOf);
+    say(all, whole.has(name) ? "Only the first" : `All ${count(items.length)}`);
   };
+  const all = byId(`${name}-all`);
+  show(all, items.length > FEW[name]);
+  all.onclick = () => {
+    if (!whole.delete(name)) whole.add(name);
+    draw();
+  };
+  draw();
 }
 
 function what(cell, { method, host, target, client, protocol }) {

@@ -77,7 +77,7 @@ function answers(status) {
 
 function named(cell, name, what, key) {
   if (cell.firstChild) return;
-  cell.append(make("i", `swatch ${key}`), make("span", "", name), make("span", "soft", what));
+  cell.append(make("i", `swatch ${key}`), make("span", "", name), " ", make("span", "soft", what));
 }
 
 function refused({ refused }) {

@@ -147,14 +147,15 @@ fn coded(coding: ContentCoding, source: Option<CodingSource>) -> String {
 }
 
 fn tell_forward(lines: &mut Lines, forward: &ForwardTold) {
-    lines.put(
-        "forwarded",
-        format_args!(
-            "as {}, to the host {}",
-            Printable(forward.target.as_bytes()),
-            Printable(forward.host.as_bytes())
-        ),
-    );
+    let target = Printable(forward.target.as_bytes());
+    match &*forward.host {
+        // Nobody was asked.
+        "" => lines.put("forwarded", format_args!("as {target}")),
+        host => {
+            let host = Printable(host.as_bytes());
+            lines.put("forwarded", format_args!("as {target}, to the host {host}"));
+        }
+    }
     for field in &forward.fields {
         lines.put("", Printable(field.as_bytes()));
     }

@@ -74,8 +74,9 @@ fn every_state_is_sound_in_light_and_dark_wide_and_on_a_phone() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// Cells whose text reaches into the next one.
-const OVERFULL: &str = "[...document.querySelectorAll('th, td')].filter((cell) => cell.clientWidth > 1 && cell.scrollWidth > cell.clientWidth)
+/// Cells whose text reaches into the next one; a head that is for screen readers only is shown to nobody.
+const OVERFULL: &str = "[...document.querySelectorAll('th, td')]
+    .filter((cell) => getComputedStyle(cell.closest('tr').parentElement).position !== 'absolute' && cell.scrollWidth > cell.clientWidth)
     .map((cell) => `${cell.closest('table').id}: ${cell.innerText}`)";
 
 #[test]

@@ -100,10 +100,9 @@ impl TraceContext {
 /// A trace id in its 32 digits, as logs name it.
 pub(crate) fn trace_digits(trace_id: u128) -> [u8; 32] {
     let mut digits = [0; 32];
-    let [high, low] = [trace_id >> 64, trace_id & u128::from(u64::MAX)];
-    // Both are halves of 128 bits.
-    digits[..16].copy_from_slice(&hex(high as u64));
-    digits[16..].copy_from_slice(&hex(low as u64));
+    for (of_digits, byte) in digits.chunks_exact_mut(2).zip(trace_id.to_be_bytes()) {
+        of_digits.copy_from_slice(&hex(u64::from(byte))[14..]);
+    }
     digits
 }
 

@@ -154,13 +154,7 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         serving: &mut Serving,
     ) -> io::Result<bool> {
         let (mut parts, mut body) = response.into_parts();
-        // RFC 9110 §8.6: not even that of what is not there.
-        if matches!(
-            parts.status,
-            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT
-        ) {
-            parts.headers.remove(CONTENT_LENGTH);
-        }
+        drop_length_of_nothing(&mut parts);
         let lines = A::take_lines(&mut body);
         let framing = transmission::framing(asked, &parts, &body, lines.is_some());
         let mut transmission = Transmission::new(
@@ -173,41 +167,38 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         );
         drop((parts, lines));
         transmission.starts_at(self.wire.written);
-        poll_fn(|context| {
+        let sent = poll_fn(|context| {
             loop {
                 if let Poll::Ready(sent) =
                     transmission.poll(&mut self.wire, self.activity, serving, context)
                 {
-                    if sent.is_err() {
-                        serving.story().broke_off(BreakOff::ClientLeft);
-                    }
-                    return Poll::Ready(sent);
+                    return Poll::Ready(sent.map_err(|error| (error, BreakOff::ClientLeft)));
                 }
                 match self.poll_client(intake, context) {
                     Poll::Ready(Ok(Ok(()))) => continue,
                     // The head is out: all that can be said now is that something broke off.
                     Poll::Ready(Ok(Err(rejection))) => {
-                        serving.story().broke_off(BreakOff::ClientBody);
-                        return Poll::Ready(Err(io::Error::other(rejection.reason())));
+                        let error = io::Error::other(rejection.reason());
+                        return Poll::Ready(Err((error, BreakOff::ClientBody)));
                     }
                     Poll::Ready(Err(error)) => {
-                        serving.story().broke_off(BreakOff::ClientLeft);
-                        return Poll::Ready(Err(error));
+                        return Poll::Ready(Err((error, BreakOff::ClientLeft)));
                     }
                     Poll::Pending => {}
                 }
                 let patience = intake.patience(&self.generation.limits);
                 self.activity.wait(patience, transmission.is_blocked());
-                return match self.poll_deadline(context) {
-                    Poll::Ready(()) => {
-                        serving.story().broke_off(BreakOff::ClientStalled);
-                        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-                    }
-                    Poll::Pending => Poll::Pending,
-                };
+                return self.poll_deadline(context).map(|()| {
+                    let error = io::ErrorKind::TimedOut.into();
+                    Err((error, BreakOff::ClientStalled))
+                });
             }
         })
-        .await?;
+        .await;
+        if let Err((error, why)) = sent {
+            serving.story().broke_off(why);
+            return Err(error);
+        }
         if persistence != Persistence::Upgrade {
             serving.finish();
         }
@@ -293,6 +284,16 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         }
         self.activity.rest();
         Ok(After::Next)
+    }
+}
+
+/// RFC 9110 §8.6: not even that of what is not there.
+fn drop_length_of_nothing(parts: &mut http::response::Parts) {
+    if matches!(
+        parts.status,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT
+    ) {
+        parts.headers.remove(CONTENT_LENGTH);
     }
 }
 

@@ -76,8 +76,6 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         closes: bool,
         mut tracked: Tracked,
     ) -> io::Result<Option<Box<Unsent>>> {
-        // Whoever sends the rest is woken.
-        let mut context = Context::from_waker(Waker::noop());
         let Ready {
             status,
             lines,
@@ -99,21 +97,14 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
             body = Bytes::new();
         }
         let before = self.wire.written;
-        let (mut sent, mut is_blocked) = (0, false);
-        while !(is_blocked || sent == head.len() && body.is_empty()) {
-            match self
-                .wire
-                .poll_write(&mut context, [&head[sent..], &body, &[]])?
-            {
-                Poll::Ready(written) => {
-                    let of_head = written.min(head.len() - sent);
-                    sent += of_head;
-                    let _ = body.split_to(written - of_head);
-                }
-                Poll::Pending => is_blocked = true,
+        let (sent, is_blocked) = match self.send_now(&head, &mut body) {
+            Ok(sent) => sent,
+            Err(error) => {
+                let tally = self.shared.tally().map(|tally| &**tally);
+                tracked.end(tally, answered, 0, End::Aborted);
+                return Err(error);
             }
-        }
-        is_blocked |= self.wire.poll_flush(&mut context)?.is_pending();
+        };
         self.activity.has_answered(self.wire.written - before, now);
         if is_blocked {
             head.drain(..sent);
@@ -130,6 +121,28 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         let tally = self.shared.tally().map(|tally| &**tally);
         tracked.end(tally, answered, length, End::Whole);
         Ok(None)
+    }
+
+    /// How much of the head the socket took, and whether it takes no more; what it took of the body is gone from that.
+    fn send_now(&mut self, head: &[u8], body: &mut Bytes) -> io::Result<(usize, bool)> {
+        // Whoever sends the rest is woken.
+        let mut context = Context::from_waker(Waker::noop());
+        let (mut sent, mut is_blocked) = (0, false);
+        while !(is_blocked || sent == head.len() && body.is_empty()) {
+            match self
+                .wire
+                .poll_write(&mut context, [&head[sent..], body, &[]])?
+            {
+                Poll::Ready(written) => {
+                    let of_head = written.min(head.len() - sent);
+                    sent += of_head;
+                    let _ = body.split_to(written - of_head);
+                }
+                Poll::Pending => is_blocked = true,
+            }
+        }
+        is_blocked |= self.wire.poll_flush(&mut context)?.is_pending();
+        Ok((sent, is_blocked))
     }
 
     /// Sends the rest to a client that takes its time.

@@ -109,10 +109,12 @@ fn tell_file(lines: &mut Lines, file: &FileTold) {
         "" => Printable(b"the document root"),
         path => Printable(path.as_bytes()),
     };
-    let at = |what: &str| match file.stands_in {
-        true => format!("{path}, in the place of what is not there: {what}"),
-        false => format!("{path}: {what}"),
+    let place = if file.stands_in {
+        ", in the place of what is not there"
+    } else {
+        ""
     };
+    let at = |what: &str| format!("{path}{place}: {what}");
     lines.put(
         "file",
         match file.found {

@@ -220,19 +220,11 @@ impl Story {
         });
     }
 
-    pub(crate) fn selected(&self, coding: ContentCoding, source: CodingSource) {
+    pub(crate) fn selected(&self, coding: ContentCoding, source: CodingSource, stands_in: bool) {
         self.tell(|told| {
             if let Some(file) = &mut told.file {
                 (file.coding, file.source) = (coding, source);
-            }
-        });
-    }
-
-    /// What is served is a fallback.
-    pub(crate) fn stands_in(&self) {
-        self.tell(|told| {
-            if let Some(file) = &mut told.file {
-                file.stands_in = true;
+                file.stands_in = stands_in;
             }
         });
     }

@@ -145,7 +145,7 @@ impl Write for Syslog {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if let Some(lost) = self.lost.to_tell(Instant::now()) {
+        if let Some(lost) = self.lost.take_due(Instant::now()) {
             tracing::warn!(
                 lost,
                 "access records were left out: the system's log did not take them"
@@ -165,7 +165,7 @@ impl Drop for Syslog {
 
 impl Lost {
     /// How many there are that nobody was told of, if it is time to tell.
-    fn to_tell(&mut self, now: Instant) -> Option<u64> {
+    fn take_due(&mut self, now: Instant) -> Option<u64> {
         let is_due = self.told.is_none_or(|told| now - told >= TELL_AGAIN);
         if self.untold == 0 || !is_due {
             return None;
@@ -196,14 +196,14 @@ mod tests {
     fn what_is_left_out_is_told_at_once_and_then_now_and_then() {
         let now = Instant::now();
         let mut lost = Lost::default();
-        assert_eq!(lost.to_tell(now), None);
+        assert_eq!(lost.take_due(now), None);
         lost.untold = 3;
-        assert_eq!(lost.to_tell(now), Some(3));
+        assert_eq!(lost.take_due(now), Some(3));
         lost.untold = 2;
-        assert_eq!(lost.to_tell(now + TELL_AGAIN / 2), None);
+        assert_eq!(lost.take_due(now + TELL_AGAIN / 2), None);
         lost.untold += 1;
-        assert_eq!(lost.to_tell(now + TELL_AGAIN), Some(3));
-        assert_eq!(lost.to_tell(now + 3 * TELL_AGAIN), None);
+        assert_eq!(lost.take_due(now + TELL_AGAIN), Some(3));
+        assert_eq!(lost.take_due(now + 3 * TELL_AGAIN), None);
     }
 
     /// The first message that finds the queue full waits, none of the others.

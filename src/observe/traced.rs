@@ -22,18 +22,14 @@ impl Outlets {
 }
 
 impl Exchange {
-    pub(super) fn span(
-        &self,
-        span: Span,
-        (sent, end, took): (u64, End, Duration),
-    ) -> Box<RequestSpan> {
+    pub(super) fn span(&self, span: Span, (sent, end, took): (u64, End, Duration)) -> RequestSpan {
         let told = self.story.told();
         let place = told.place.place();
         let upstream = place.upstream.unwrap_or_default();
         let answer = self.answer.as_ref();
         let attempts = told.forward.iter().flat_map(|forward| &forward.attempts);
         let now = SystemTime::now();
-        Box::new(RequestSpan {
+        RequestSpan {
             span,
             begun: now.checked_sub(took).unwrap_or(now),
             took,
@@ -52,7 +48,7 @@ impl Exchange {
             attempts: attempts
                 .map(|attempt| self.attempt(attempt, &upstream, took))
                 .collect(),
-        })
+        }
     }
 
     /// One that has not ended did when the request had.

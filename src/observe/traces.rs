@@ -52,6 +52,7 @@ pub(crate) struct Span {
 
 /// A request that has ended, as it is told.
 #[derive(Clone, Debug)]
+#[allow(dead_code, reason = "without OpenTelemetry, nobody reads it")]
 pub(crate) struct RequestSpan {
     pub(crate) span: Span,
     pub(crate) begun: SystemTime,
@@ -76,6 +77,7 @@ pub(crate) struct RequestSpan {
 
 /// An attempt to have it answered by a server.
 #[derive(Clone, Debug)]
+#[allow(dead_code, reason = "without OpenTelemetry, nobody reads it")]
 pub(crate) struct AttemptSpan {
     pub(crate) upstream: Arc<str>,
     pub(crate) server: Box<str>,
@@ -138,7 +140,7 @@ impl Tracer {
     }
 
     /// Step 3, of a request that is sampled.
-    pub(crate) fn end(&self, span: Box<RequestSpan>) {
+    pub(crate) fn end(&self, span: RequestSpan) {
         self.exporter.send(span);
     }
 

@@ -106,7 +106,7 @@ impl Window {
             sum.add(step);
         }
         let begin = Duration::from_secs((first - 1) * STEP);
-        sum.traffic((now - begin).as_secs_f64())
+        sum.traffic(now.saturating_sub(begin).as_secs_f64())
     }
 
     /// `started` is when the beginning was.
@@ -120,7 +120,7 @@ impl Window {
             let end = now.min(begin + Duration::from_secs(STEP));
             Moment {
                 start: started + begin.as_secs_f64(),
-                seconds: (end - begin).as_secs_f64(),
+                seconds: end.saturating_sub(begin).as_secs_f64(),
                 requests: step.classes.iter().sum(),
                 server_errors: step.classes[4],
                 bytes: step.bytes,

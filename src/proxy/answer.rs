@@ -6,6 +6,7 @@
 //! 4. An answer that is not to be seen is one of the site's pages, or a file.
 //! 5. All others go on, with their fields as the client is to see them; the server counts as busy until the last byte.
 
+use std::borrow::Cow;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -63,14 +64,7 @@ impl Forwarder {
         let teller = body.teller();
         // RFC 9110 §15.2: a client of HTTP/1.0 knows no interim answers.
         let knows_interim = parts.version == Version::HTTP_11;
-        let with_query;
-        let path = match parts.uri.query() {
-            None => asking.path,
-            Some(query) => {
-                with_query = [asking.path, "?", query].concat();
-                &*with_query
-            }
-        };
+        let path = &*target(asking);
         let get = Method::GET;
         let has_body = !switch.is_stream && announces_body(parts, body);
         let mut nothing = RequestBody::Empty;
@@ -106,10 +100,8 @@ impl Forwarder {
             headers: &parts.headers,
             path: asking.path,
         };
-        let host = &self.config.host;
-        let client = forwarded.host();
+        let hosts = (&self.config.host, forwarded.host());
         story.forward(|told| told.target = path.into());
-        let hosts = (host, client);
         attempt::attempt(&self.upstream, &asked, &mut outgoing, hosts, story).await
     }
 
@@ -233,6 +225,14 @@ impl Forwarder {
             "the application wants a file sent that is none of its to send"
         );
         Outcome::Refused(Rejection::NOT_SENDABLE.into())
+    }
+}
+
+/// Path and query, as a server gets them.
+pub(super) fn target<'a>(asking: &Asking<'a>) -> Cow<'a, str> {
+    match asking.parts.uri.query() {
+        None => Cow::Borrowed(asking.path),
+        Some(query) => Cow::Owned([asking.path, "?", query].concat()),
     }
 }
 

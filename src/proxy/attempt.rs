@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 
 use super::answer;
+use super::fields::WriteFields;
 use super::traced::Traced;
 use super::transport::{Answer, Failure, FailureKind, Outgoing, Stage};
 use super::upstream::{Asked, Lease, Unavailable, Upstream};
@@ -61,12 +62,9 @@ pub(super) async fn attempt(
         tell_begun(story, &lease, authority, picked - begin);
         let traced = Traced::new(outgoing.fields, story, attempts - 1);
         let sent = {
-            let mut outgoing = to(outgoing, authority);
-            outgoing.fields = &traced;
-            upstream
-                .transport()
-                .send(lease.target(), &mut outgoing)
-                .await
+            let mut outgoing = to(outgoing, (authority, &traced));
+            let transport = upstream.transport();
+            transport.send(lease.target(), &mut outgoing).await
         };
         tell_ended(story, &sent, picked.elapsed());
         let failure = match sent {
@@ -142,13 +140,16 @@ fn tell_ended(story: &Story, sent: &Result<Answer, Failure>, took: Duration) {
 }
 
 /// The same request, for one server.
-fn to<'r>(request: &'r mut Outgoing<'_>, authority: &'r [u8]) -> Outgoing<'r> {
+fn to<'r>(
+    request: &'r mut Outgoing<'_>,
+    (authority, fields): (&'r [u8], &'r dyn WriteFields),
+) -> Outgoing<'r> {
     Outgoing {
         method: request.method,
         path: request.path,
         authority,
         is_https: request.is_https,
-        fields: request.fields,
+        fields,
         body: request.body,
         has_body: request.has_body,
         expects_continue: request.expects_continue,

@@ -2,6 +2,7 @@
 
 use http::Response;
 
+use super::answer::target;
 use super::fields::WriteFields as _;
 use super::request::{Forwarded, asked_host};
 use super::{Asking, Forwarder, Outcome};
@@ -23,10 +24,7 @@ impl Forwarder {
         forwarded.write(&mut lines);
         let upstream = self.upstream.config();
         asking.story.forward(|told| {
-            told.target = match asking.parts.uri.query() {
-                Some(query) => [asking.path, "?", query].concat().into(),
-                None => asking.path.into(),
-            };
+            told.target = target(asking).into();
             told.host = self.host(asking).into();
             told.fields = String::from_utf8_lossy(&lines)
                 .lines()
@@ -66,7 +64,8 @@ fn server(config: &ServerConfig) -> String {
     text.push_str(", by ");
     text.push_str(protocol);
     if config.weight != 1 {
-        text.push_str(&format!(", weight {}", config.weight));
+        text.push_str(", weight ");
+        text.push_str(&config.weight.to_string());
     }
     if config.is_backup {
         text.push_str(", a backup: only where no other is fit");

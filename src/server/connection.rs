@@ -220,10 +220,7 @@ impl<A: Answer> Shared<A> {
             serving.answered(&response);
             if let Some(far_end) = A::take_tunnel(response.body_mut()) {
                 if version == Version::HTTP_2 {
-                    // RFC 8441 §5: there is nothing to switch, and no key to prove.
-                    *response.status_mut() = StatusCode::OK;
-                    response.headers_mut().remove(UPGRADE);
-                    response.headers_mut().remove(SEC_WEBSOCKET_ACCEPT);
+                    say_as_stream(&mut response);
                 }
                 tunnel::detach_counted(upgrade, far_end, move |sent| {
                     serving.sent(sent);
@@ -235,6 +232,13 @@ impl<A: Answer> Shared<A> {
             Ok(response.map(|body| CountedBody::new(body, Some(serving))))
         }
     }
+}
+
+/// RFC 8441 §5: there is nothing to switch, and no key to prove.
+fn say_as_stream<B>(response: &mut Response<B>) {
+    *response.status_mut() = StatusCode::OK;
+    response.headers_mut().remove(UPGRADE);
+    response.headers_mut().remove(SEC_WEBSOCKET_ACCEPT);
 }
 
 /// Polls a connection of hyper's under its deadline, and has it take its leave when it is to end.

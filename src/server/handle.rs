@@ -6,6 +6,7 @@
 //! 2. Then the applications, limits and logs are swapped in all workers, for the next request on each connection.
 //! 3. New sockets are given to the workers; those of addresses that are gone are closed, after their queues were taken.
 
+mod outlets;
 mod tell;
 
 use std::num::NonZeroUsize;
@@ -28,8 +29,7 @@ use super::worker::{AnyShared, Order, Worker};
 use crate::config::{Config, Limits, Listen, ListenAddress, LogConfig, TracesConfig};
 use crate::header::forwarded::TrustedProxies;
 use crate::observe::observer::Observer;
-use crate::observe::traces::Tracer;
-use crate::observe::{AccessRecorder, Outlets, Retired, process};
+use crate::observe::{Outlets, Retired, process};
 
 /// Changes a [`Server`](crate::Server) while it serves. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -268,13 +268,6 @@ impl Handle {
     }
 }
 
-/// What becomes of the access log.
-enum Log {
-    /// It goes on, on the same terms, in a file that was opened again.
-    Reopened(Option<std::fs::File>),
-    Other(Option<AccessRecorder>),
-}
-
 /// The listeners of each worker, each with a copy.
 type Shares = Vec<Vec<(Listener, Listener)>>;
 
@@ -293,39 +286,6 @@ fn with_copies(shares: Vec<Vec<Listener>>) -> Result<Shares, ServeError> {
 }
 
 impl State {
-    fn log_for(&self, config: &LogConfig) -> Result<Log, ServeError> {
-        if *config == self.log_config && self.outlets.log.is_some() {
-            super::log::open_file(config).map(Log::Reopened)
-        } else {
-            super::log::open(config).map(Log::Other)
-        }
-    }
-
-    /// The one that there is goes on, on the same terms. One that is replaced sends what it has when its last request has ended.
-    fn tracer_for(&self, config: Option<&TracesConfig>) -> Result<Option<Tracer>, ServeError> {
-        if config == self.traces_config.as_ref() {
-            Ok(self.outlets.tracer.clone())
-        } else {
-            super::log::start_traces(config)
-        }
-    }
-
-    fn take_log(&mut self, log: Log, config: &LogConfig) {
-        match log {
-            Log::Reopened(file) => {
-                if let (Some(log), Some(file)) = (&self.outlets.log, file) {
-                    log.replace_writer(file);
-                }
-            }
-            Log::Other(log) => {
-                let before = std::mem::replace(&mut self.outlets.log, log);
-                self.retired.retain(|retired| !retired.has_ended());
-                self.retired.extend(before.and_then(|log| log.retire()));
-                self.log_config = config.clone();
-            }
-        }
-    }
-
     /// What connections are to begin with on the sockets of addresses that stay.
     fn prologues(&self, stay: &[Listen]) -> Prologues {
         let mut renewed = Vec::new();

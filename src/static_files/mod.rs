@@ -23,13 +23,13 @@ mod response;
 mod select;
 pub(crate) mod service;
 pub(crate) mod settings;
+mod stand_in;
 
 use std::io;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
-use crate::header::accept;
 use crate::header::accept_encoding::CodingSet;
 use crate::header::digest;
 use crate::header::media_type;
@@ -37,7 +37,7 @@ use crate::header::precondition::{self, Precondition, Validators};
 use crate::header::range::{self, RangeSet};
 use crate::http1::Ready;
 use crate::http1::plain::PlainGet;
-use crate::observe::story::{FileFound, Story, Validated};
+use crate::observe::story::{FileFound, Story};
 use crate::rejection::Rejection;
 use cache::{Cache, Found};
 use docroot::Docroot;
@@ -180,45 +180,6 @@ impl Files {
         }
     }
 
-    /// The page for an error: the configured one, for 404 also the nearest `404.html` above the requested path.
-    pub(crate) async fn error_page(
-        &self,
-        status: StatusCode,
-        configured: Option<&str>,
-        path: Option<&RelativePath<'_>>,
-    ) -> Option<Selected> {
-        /// Folders looked into; a path can have thousands of segments.
-        const NEAREST: usize = 16;
-        if let Some(page) = configured {
-            return self.whole_file(page).await;
-        }
-        if status != StatusCode::NOT_FOUND {
-            return None;
-        }
-        let path = path.filter(|path| self.settings.hidden || !path.is_hidden());
-        let mut folder = path.map_or("", |path| path.as_str());
-        for _ in 0..NEAREST {
-            folder = folder
-                .trim_end_matches('/')
-                .rsplit_once('/')
-                .map_or("", |(above, _)| above);
-            if folder.is_empty() {
-                break;
-            }
-            if let Some(page) = self.whole_file(&format!("{folder}/404.html")).await {
-                return Some(page);
-            }
-        }
-        self.whole_file("404.html").await
-    }
-
-    async fn whole_file(&self, path: &str) -> Option<Selected> {
-        match self.try_file(path, None).await {
-            Ok(Tried::File(file)) => Selected::identity(file).opened(&self.docroot).ok()?,
-            _ => None,
-        }
-    }
-
     /// Step 3, but for listing and fallback.
     async fn locate(&self, path: &RelativePath<'_>, story: &Story) -> Result<Located, Rejection> {
         if path.asks_for_directory() {
@@ -301,22 +262,6 @@ impl Files {
             .unwrap_or_else(|| media_type::by_extension(extension))
     }
 
-    /// A single-page application answers for paths that only its own router knows: to navigations, never to a missing asset.
-    async fn fallback(
-        &self,
-        request: &FileRequest<'_>,
-        rejection: Rejection,
-    ) -> Option<Arc<Representation>> {
-        let fallback = self.settings.fallback.as_ref()?;
-        if rejection != Rejection::NOT_FOUND || !is_navigation(request) {
-            return None;
-        }
-        match self.try_file(fallback, Some(request.story)).await {
-            Ok(Tried::File(file)) => Some(file),
-            Ok(Tried::Directory | Tried::Missing) | Err(_) => None,
-        }
-    }
-
     async fn list(&self, request: &FileRequest<'_>, limit: usize) -> Outcome {
         let path = request.path.as_str().to_owned();
         let docroot = self.docroot.clone();
@@ -332,8 +277,19 @@ impl Files {
         }
     }
 
-    /// Steps 4 to 7.
+    /// Steps 4 to 7, and what they came to is told.
     async fn answer_file(
+        &self,
+        request: &FileRequest<'_>,
+        file: Arc<Representation>,
+        is_fallback: bool,
+    ) -> Option<Outcome> {
+        let outcome = self.judge_file(request, file, is_fallback).await?;
+        request.story.validated(outcome.validated());
+        Some(outcome)
+    }
+
+    async fn judge_file(
         &self,
         request: &FileRequest<'_>,
         file: Arc<Representation>,
@@ -341,10 +297,9 @@ impl Files {
     ) -> Option<Outcome> {
         let mut selected = self.select_any(file, request, is_fallback).await;
         selected.is_fallback = is_fallback;
-        if is_fallback {
-            request.story.stands_in();
-        }
-        request.story.selected(selected.coding, selected.source);
+        request
+            .story
+            .selected(selected.coding, selected.source, is_fallback);
         if digest::wants_sha256(request.headers) {
             selected.digest = selected.repr_digest();
         }
@@ -354,19 +309,12 @@ impl Files {
             last_modified: selected.original.last_modified().map(|(time, _)| time),
         };
         match precondition::evaluate(request.method, request.headers, validators) {
-            Precondition::NotModified => {
-                request.story.validated(Validated::NotModified);
-                return Some(Outcome::NotModified(selected, entity_tag));
-            }
+            Precondition::NotModified => return Some(Outcome::NotModified(selected, entity_tag)),
             Precondition::Proceed if has_former(request, &selected) => {
-                request.story.validated(Validated::NotModified);
                 let former_tag = selected.former_tag().cloned().unwrap_or(entity_tag);
                 return Some(Outcome::NotModified(selected, former_tag));
             }
-            Precondition::Failed => {
-                request.story.validated(Validated::Failed);
-                return Some(Rejection::PRECONDITION_FAILED.into());
-            }
+            Precondition::Failed => return Some(Rejection::PRECONDITION_FAILED.into()),
             Precondition::Proceed => {}
         }
         // RFC 9110 §14.2: a range is defined for GET only.
@@ -378,17 +326,11 @@ impl Files {
             RangeSet::Single(range) => Part::Single(range),
             RangeSet::Multiple(ranges) => Part::Multiple(ranges),
             RangeSet::Unsatisfiable => {
-                request.story.validated(Validated::Unsatisfiable);
                 let content_range = range::unsatisfied(selected.representation.length());
                 let refusal = Refusal::from(Rejection::RANGE_NOT_SATISFIABLE);
                 return Some(refusal.with(header::CONTENT_RANGE, content_range).into());
             }
         };
-        match &part {
-            Part::Whole => {}
-            Part::Single(_) => request.story.validated(Validated::Part),
-            Part::Multiple(parts) => request.story.validated(Validated::Parts(parts.len())),
-        }
         if let (Part::Whole, Some(offer)) = (&part, &selected.dictionary) {
             self.keep_dictionary(&selected.original, offer);
         }
@@ -412,15 +354,4 @@ fn has_former(request: &FileRequest<'_>, selected: &Selected) -> bool {
     let result = precondition::evaluate(request.method, request.headers, validators);
     request.headers.contains_key(header::IF_NONE_MATCH)
         && matches!(result, Precondition::NotModified)
-}
-
-/// Whether a person is going to a page: browsers say so, other clients are taken by what they accept.
-fn is_navigation(request: &FileRequest<'_>) -> bool {
-    if let Some(mode) = request.headers.get("sec-fetch-mode") {
-        return mode == "navigate";
-    }
-    let names_asset = request.path.extension().is_some_and(|extension| {
-        !extension.eq_ignore_ascii_case("html") && !extension.eq_ignore_ascii_case("htm")
-    });
-    !names_asset && accept::names_html(request.headers.get_all(header::ACCEPT))
 }

@@ -16,7 +16,7 @@ use crate::header::digest;
 use crate::header::entity_tag::EntityTag;
 use crate::header::precondition::{Validators, if_range_holds};
 use crate::header::range::{self, ByteRange, RangeSet};
-use crate::observe::story::CodingSource;
+use crate::observe::story::{CodingSource, Validated};
 use crate::rejection::Rejection;
 
 /// Any result of steps 1 to 7.
@@ -152,6 +152,23 @@ impl Selected {
 }
 
 impl Outcome {
+    /// What the client's preconditions and ranges came to.
+    pub(super) fn validated(&self) -> Validated {
+        match self {
+            Self::NotModified(..) => Validated::NotModified,
+            Self::File(_, _, Part::Single(_)) => Validated::Part,
+            Self::File(_, _, Part::Multiple(parts)) => Validated::Parts(parts.len()),
+            Self::Refused(refusal) => match refusal.rejection {
+                Rejection::PRECONDITION_FAILED => Validated::Failed,
+                Rejection::RANGE_NOT_SATISFIABLE => Validated::Unsatisfiable,
+                _ => Validated::Whole,
+            },
+            Self::File(..) | Self::Redirect(_) | Self::Listing { .. } | Self::Options => {
+                Validated::Whole
+            }
+        }
+    }
+
     /// A reference with an absolute path and no authority: it can't lead to another host, and it holds behind any proxy.
     pub(super) fn redirect_to_slash(uri: &Uri) -> Self {
         let path = uri.path().trim_start_matches('/');

@@ -48,12 +48,14 @@ fn open(page: &mut Page<'_>, url: &str) -> Vec<String> {
     troubles
 }
 
+type Make = fn() -> Status;
+
 #[test]
 fn every_state_is_sound_in_light_and_dark_wide_and_on_a_phone() {
     let mut chromium = Chromium::start();
     let mut page = chromium.open();
     let mut faults = Vec::new();
-    let states: [(&str, fn() -> Status); 3] = [
+    let states: [(&str, Make); 3] = [
         ("quiet", samples::quiet),
         ("busy", samples::busy),
         ("failing", samples::failing),

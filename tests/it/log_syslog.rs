@@ -29,7 +29,7 @@ fn another_machine_gets_a_message_of_rfc_5424_for_each_record() {
     let server = logging_to(Docroot::standard(), "json", &format!("udp:{address}"));
     for target in ["/t.bin", "/missing?x=%22"] {
         server.get(target, &[]);
-        let mut message = [0; 65_536];
+        let mut message = vec![0; 65_536];
         let length = log.recv(&mut message).expect("a message for each request");
         let message = text(&message[..length]);
         let parts: Vec<&str> = message.splitn(8, ' ').collect();
@@ -62,7 +62,7 @@ fn this_machine_s_log_gets_the_messages_that_programs_write_there() {
     log.set_read_timeout(Some(PATIENCE)).unwrap();
     let server = logging_to(docroot, "combined", "unix:$PARENT/log");
     server.get("/t.bin", &[]).expect(200);
-    let mut message = [0; 65_536];
+    let mut message = vec![0; 65_536];
     let length = log.recv(&mut message).expect("a message");
     let message = text(&message[..length]);
     let begin = format!("<190>daemun[{}]: 127.0.0.1 - - [", std::process::id());
@@ -80,7 +80,7 @@ fn this_machine_s_log_gets_the_messages_that_programs_write_there() {
     log.set_read_timeout(Some(std::time::Duration::from_millis(100)))
         .unwrap();
     let asked = SystemTime::now();
-    let mut message = [0; 65_536];
+    let mut message = vec![0; 65_536];
     loop {
         server.get("/again", &[]).expect(404);
         match log.recv(&mut message) {

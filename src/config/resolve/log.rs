@@ -186,16 +186,12 @@ mod tests {
         let text = "[[site]]\nhosts = ['a.test']\n[[site.route]]\npath = '/'\nrespond = ''\n\
                     [log]\ntraces = 'http://127.0.0.1:4318'\n";
         let read = crate::Config::parse(text, std::path::Path::new("test.toml"));
-        match read {
-            Ok(config) => assert!(traces::IS_AVAILABLE && config.traces.is_some()),
-            Err(error) => {
-                let told = error.to_string();
-                assert!(!traces::IS_AVAILABLE, "{told}");
-                assert!(
-                    told.contains("was built without OpenTelemetry") && told.contains("feature"),
-                    "{told}"
-                );
-            }
+        let is_taken = read.as_ref().is_ok_and(|config| config.traces.is_some());
+        assert_eq!(is_taken, traces::IS_AVAILABLE);
+        if let Err(error) = read {
+            let told = error.to_string();
+            let says_why = told.contains("was built without OpenTelemetry");
+            assert!(says_why && told.contains("feature"), "{told}");
         }
     }
 

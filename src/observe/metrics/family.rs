@@ -230,10 +230,14 @@ mod tests {
             sum.sample(&[("x", "1")], 2_u64);
             drop(sum);
             let mut most = text.family(Kind::Gauge, "b", "Most.").greatest();
-            [1_u64, 3, 2].map(|value| most.sample(&[], value));
+            for value in [1_u64, 3, 2] {
+                most.sample(&[], value);
+            }
             drop(most);
             let mut least = text.family(Kind::Gauge, "c", "Least.").least();
-            [2.0, 1.5, 3.0].map(|value| least.sample(&[], value));
+            for value in [2.0, 1.5, 3.0] {
+                least.sample(&[], value);
+            }
         });
         let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         let expected = [

@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Exporter {
-    queue: mpsc::Sender<Box<RequestSpan>>,
+    queue: mpsc::Sender<RequestSpan>,
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -55,7 +55,7 @@ struct Shared {
 struct Sender {
     exporter: SpanExporter,
     client: Arc<Client>,
-    queue: mpsc::Receiver<Box<RequestSpan>>,
+    queue: mpsc::Receiver<RequestSpan>,
     shared: Arc<Shared>,
     is_failing: bool,
 }
@@ -94,7 +94,7 @@ impl Exporter {
     }
 
     /// Step 1.
-    pub(super) fn send(&self, span: Box<RequestSpan>) {
+    pub(super) fn send(&self, span: RequestSpan) {
         if self.queue.try_send(span).is_err() {
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -151,12 +151,12 @@ impl Sender {
     }
 
     /// Step 3.
-    async fn export(&mut self, batch: Vec<Box<RequestSpan>>) {
+    async fn export(&mut self, batch: Vec<RequestSpan>) {
         if batch.is_empty() {
             return;
         }
         let count = batch.len();
-        let spans = batch.iter().flat_map(|span| spans::of(span)).collect();
+        let spans = batch.iter().flat_map(spans::of).collect();
         let exported = self.exporter.export(spans).await;
         match exported {
             Ok(()) => {

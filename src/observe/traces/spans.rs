@@ -27,7 +27,8 @@ pub(super) fn of(request: &RequestSpan) -> Vec<SpanData> {
     spans
 }
 
-fn server_span(request: &RequestSpan) -> SpanData {
+/// By the semantic conventions for servers of HTTP.
+fn described(request: &RequestSpan) -> Attributes {
     let mut attributes = Attributes::default();
     attributes.method(&request.method);
     attributes.put("url.path", cut(request.uri.path()));
@@ -64,6 +65,11 @@ fn server_span(request: &RequestSpan) -> SpanData {
     if let Some(refused) = request.refused {
         attributes.put("daemun.request.refused", refused);
     }
+    attributes
+}
+
+fn server_span(request: &RequestSpan) -> SpanData {
+    let mut attributes = described(request);
     // A refusal by the rules, and a client that leaves, are no errors of the server.
     let error = match request.status {
         Some(status) if status.is_server_error() => Some(status.as_str().to_owned()),
@@ -177,15 +183,12 @@ impl Attributes {
         let port = text
             .rsplit_once(':')
             .and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
-        match port {
-            Some((host, port)) => {
-                self.put("server.address", cut(host.trim_matches(['[', ']'])));
-                self.put("server.port", i64::from(port));
-            }
-            None => {
-                let text = text.strip_prefix("unix:").unwrap_or(text);
-                self.put("server.address", cut(text.trim_matches(['[', ']'])));
-            }
+        if let Some((host, port)) = port {
+            self.put("server.address", cut(host.trim_matches(['[', ']'])));
+            self.put("server.port", i64::from(port));
+        } else {
+            let text = text.strip_prefix("unix:").unwrap_or(text);
+            self.put("server.address", cut(text.trim_matches(['[', ']'])));
         }
     }
 }
@@ -223,7 +226,11 @@ fn span_id(id: u64) -> SpanId {
 }
 
 fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(LONGEST)].to_owned()
+    let mut end = text.len().min(LONGEST);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Made-up moments of a server, as the page may meet them.
 
+#![allow(clippy::assigning_clones, reason = "made once, and meant to be read")]
+
 use daemun::status::{
     CertificateStatus, Latency, Moment, RequestSummary, RouteTraffic, ServerStatus, Status,
     Statuses, Traffic, UpstreamStatus,

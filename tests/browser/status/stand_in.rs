@@ -98,7 +98,7 @@ fn content(path: &str) -> (&'static str, &'static str, String) {
             "GET /<i>\u{202e}x</i>\n  1. matched the site example.com\n".to_owned(),
         ),
         _ => match path.strip_prefix("/page/") {
-            Some(name) if name.ends_with(".css") => ("200 OK", "text/css", file(name)),
+            Some(name) if name == "page.css" => ("200 OK", "text/css", file(name)),
             Some(name) => ("200 OK", "text/javascript", file(name)),
             None => ("503 Service Unavailable", "text/plain", String::new()),
         },

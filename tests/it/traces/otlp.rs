@@ -1,5 +1,8 @@
 //! As much of OTLP as a collector has to read, from the bytes: `opentelemetry/proto/trace/v1/trace.proto`.
 
+use std::fmt::Write as _;
+
+#[allow(clippy::struct_field_names, reason = "they are the protocol's")]
 #[derive(Clone, Debug, Default)]
 pub(super) struct Span {
     pub(super) trace_id: String,
@@ -98,7 +101,11 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = String::new();
+    for byte in bytes {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 /// The wire format of protocol buffers.

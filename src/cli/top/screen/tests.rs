@@ -54,11 +54,8 @@ fn each_view_is_as_in_the_golden_files() {
         for digit in '1'..='5' {
             assert!(!press(&mut screen, KeyCode::Char(digit)));
             let buffer = drawn(&mut screen, size, Instant::now());
-            told += &format!(
-                "{}\n{}\n",
-                "=".repeat(width.into()),
-                rows(&buffer).join("\n")
-            );
+            let line = "=".repeat(width.into());
+            told += &(line + "\n" + &rows(&buffer).join("\n") + "\n");
         }
         golden(&format!("top-{width}x{height}.txt"), &told);
     }

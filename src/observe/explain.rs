@@ -254,7 +254,7 @@ fn answer(lines: &mut Lines, record: &Record) {
         (true, Some(BreakOff::Source)) => {
             "broken off: where it came from gave less than it promised"
         }
-        (true, None) => "broken off: the connection ended",
+        (true, None) => "broken off: the connection or the stream ended",
     };
     let status = match StatusCode::from_u16(record.status) {
         Ok(status) if record.status != 499 => Reason(status).to_string(),

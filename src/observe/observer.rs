@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use super::explain;
 use super::ring::Record;
-use super::series::Series;
+use super::series::{self, DURATION_BOUNDS, Series};
 use super::status::{RequestSummary, RouteTraffic, Status, Traffic};
 use super::tally::Tally;
 use super::window::{self, STEP, Window};
@@ -103,6 +103,7 @@ impl Observer {
     fn tell_sums(&self, status: &mut Status, seconds: f64) {
         status.total.seconds = seconds;
         let mut routes: Vec<RouteTraffic> = Vec::new();
+        let mut durations: Vec<[u64; DURATION_BOUNDS.len() + 1]> = Vec::new();
         for series in self.series() {
             add_series(&mut status.total, &series);
             let place = &series.place;
@@ -119,9 +120,16 @@ impl Observer {
                         ..Traffic::default()
                     },
                 });
+                durations.push([0; DURATION_BOUNDS.len() + 1]);
                 routes.len() - 1
             });
             add_series(&mut routes[at].traffic, &series);
+            for (sum, more) in durations[at].iter_mut().zip(series.durations) {
+                *sum += more;
+            }
+        }
+        for (route, durations) in routes.iter_mut().zip(&durations) {
+            route.traffic.latency = series::latency(durations);
         }
         routes.sort_by_key(|route| Reverse(route.traffic.requests));
         status.routes = routes;
@@ -193,7 +201,6 @@ fn add_refused(sums: &mut Vec<(String, u64)>, more: &[(&'static str, u64)]) {
     }
 }
 
-/// Quantiles are told of the last minutes only.
 fn add_series(sum: &mut Traffic, series: &Series) {
     let statuses = window::statuses(series.classes);
     sum.requests += series.classes.iter().sum::<u64>();

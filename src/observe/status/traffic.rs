@@ -83,6 +83,6 @@ pub struct RouteTraffic {
     pub route: String,
     /// The application that it leads to.
     pub upstream: Option<String>,
-    /// Since the start.
+    /// Since the start. Its quantiles are estimates from the counts of `/metrics`, and its longest time is not known.
     pub traffic: Traffic,
 }

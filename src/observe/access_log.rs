@@ -180,7 +180,10 @@ impl Exchange {
         let dash = Method::from_bytes(b"-").unwrap_or_default();
         let uri = Uri::from_static("-");
         let line = (&dash, &uri, Version::HTTP_11);
-        Self::begin(observers, story, line, &HeaderMap::new(), client)
+        let mut begun = Self::begin(observers, story, line, &HeaderMap::new(), client);
+        // The dash would be one.
+        begun.host = None;
+        begun
     }
 
     pub(crate) fn answered<B>(&mut self, response: &Response<B>) {

@@ -22,11 +22,14 @@ pub(super) fn text(record: &Record, time: f64) -> String {
         None => "a Unix socket".to_owned(),
     };
     lines.put("request", &record.id);
-    lines.put(
-        "asked",
-        format_args!("{} {}", record.method, Printable(record.target())),
-    );
-    lines.put("host", Printable(record.host()));
+    let (method, target) = (&record.method, Printable(record.target()));
+    match method.as_str() {
+        "-" => lines.put("asked", "what nobody can read as a request"),
+        _ => lines.put("asked", format_args!("{method} {target}")),
+    }
+    if !record.host().is_empty() {
+        lines.put("host", Printable(record.host()));
+    }
     lines.put(
         "when",
         format_args!(
@@ -48,18 +51,27 @@ pub(super) fn text(record: &Record, time: f64) -> String {
 
 /// What the deciding parts told, in the order of the request's way.
 pub(crate) fn story(lines: &mut Lines, told: &Told) {
-    place(lines, told.place, told.host_pattern.as_deref());
-    if let Some(file) = &told.file {
-        tell_file(lines, file);
-    }
+    let pattern = told.host_pattern.as_deref();
+    place(lines, told.place, (pattern, told.file.is_some()));
     if let Some(forward) = &told.forward {
         tell_forward(lines, forward);
+    }
+    // With both, it is the file that the application wants sent: one that was looked for before it was asked was not there.
+    if let Some(file) = &told.file {
+        tell_file(lines, file);
     }
 }
 
 fn ready(lines: &mut Lines, record: &Record, coding: ContentCoding) {
-    place(lines, record.place, None);
-    lines.put("file", "held in memory, and still the one on the disk");
+    place(lines, record.place, (None, true));
+    let mut ends = record.target().split(|byte| *byte == b'?');
+    let path = ends
+        .next()
+        .unwrap_or_default()
+        .strip_prefix(b"/")
+        .unwrap_or_default();
+    let path = Printable(path);
+    lines.put("file", format_args!("{path}: {HELD}"));
     let sent = match record.status {
         304 => "nothing: the client has it".to_owned(),
         _ => coded(coding, None),
@@ -67,7 +79,9 @@ fn ready(lines: &mut Lines, record: &Record, coding: ContentCoding) {
     lines.put("sent", format_args!("{sent} (an answer that was at hand)"));
 }
 
-fn place(lines: &mut Lines, place: PlaceId, pattern: Option<&str>) {
+const HELD: &str = "held in memory, and still the one on the disk";
+
+fn place(lines: &mut Lines, place: PlaceId, (pattern, has_file): (Option<&str>, bool)) {
     if place == PlaceId::NOWHERE {
         return lines.put("site", "none of the configured ones");
     }
@@ -80,7 +94,9 @@ fn place(lines: &mut Lines, place: PlaceId, pattern: Option<&str>) {
         None => lines.put("site", &place.site),
     }
     match (&*place.route, &place.upstream) {
-        ("", _) => lines.put("route", "none matches: the site's own files"),
+        ("", _) if has_file => lines.put("route", "none matches: the site's own files"),
+        // It did not get that far.
+        ("", _) => lines.put("route", "none"),
         (route, Some(upstream)) => {
             lines.put("route", format_args!("{route}, to the upstream {upstream}"));
         }
@@ -89,7 +105,10 @@ fn place(lines: &mut Lines, place: PlaceId, pattern: Option<&str>) {
 }
 
 fn tell_file(lines: &mut Lines, file: &FileTold) {
-    let path = Printable(file.path.as_bytes());
+    let path = match &*file.path {
+        "" => Printable(b"the document root"),
+        path => Printable(path.as_bytes()),
+    };
     let place = if file.stands_in {
         ", in the place of what is not there"
     } else {
@@ -100,7 +119,7 @@ fn tell_file(lines: &mut Lines, file: &FileTold) {
         "file",
         match file.found {
             FileFound::Nothing => at("nothing there that is served"),
-            FileFound::Held => at("held in memory, and still the one on the disk"),
+            FileFound::Held => at(HELD),
             FileFound::Opened => at("opened on the disk"),
             FileFound::Folder => at("a folder: its address ends in a slash"),
             FileFound::Listed => at("a folder without an index: it is listed"),
@@ -148,13 +167,12 @@ fn coded(coding: ContentCoding, source: Option<CodingSource>) -> String {
 
 fn tell_forward(lines: &mut Lines, forward: &ForwardTold) {
     let target = Printable(forward.target.as_bytes());
-    match &*forward.host {
-        // Nobody was asked.
-        "" => lines.put("forwarded", format_args!("as {target}")),
-        host => {
-            let host = Printable(host.as_bytes());
-            lines.put("forwarded", format_args!("as {target}, to the host {host}"));
-        }
+    let host = Printable(forward.host.as_bytes());
+    let is_rehearsal = forward.choice.is_some();
+    if forward.attempts.is_empty() && !is_rehearsal {
+        lines.put("forwarded", format_args!("to nobody, as {target}"));
+    } else {
+        lines.put("forwarded", format_args!("as {target}, to the host {host}"));
     }
     for field in &forward.fields {
         lines.put("", Printable(field.as_bytes()));
@@ -168,14 +186,17 @@ fn tell_forward(lines: &mut Lines, forward: &ForwardTold) {
     if !forward.waited.is_zero() {
         lines.put(
             "waited",
-            format_args!("{} for a server to have room", Time(forward.waited)),
+            format_args!("{} for a server", Time(forward.waited)),
         );
     }
     for attempt in &forward.attempts {
         tell_attempt(lines, attempt);
     }
-    if let Some(why) = forward.unavailable {
-        lines.put("server", format_args!("none: {why}"));
+    match (forward.unavailable, &forward.attempts[..]) {
+        (Some(why), []) => lines.put("server", format_args!("none: {why}")),
+        (Some(why), _) => lines.put("server", format_args!("no other one: {why}")),
+        (None, []) if !is_rehearsal => lines.put("server", "none had room for it before it ended"),
+        (None, _) => {}
     }
 }
 
@@ -233,7 +254,7 @@ fn answer(lines: &mut Lines, record: &Record) {
         (true, Some(BreakOff::Source)) => {
             "broken off: where it came from gave less than it promised"
         }
-        (true, None) => "broken off: the connection ended",
+        (true, None) => "broken off: the connection or the stream ended",
     };
     let status = match StatusCode::from_u16(record.status) {
         Ok(status) if record.status != 499 => Reason(status).to_string(),

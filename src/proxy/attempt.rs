@@ -52,7 +52,7 @@ pub(super) async fn attempt(
         let lease = match upstream.pick(asked, &tried).await {
             Ok(lease) => lease,
             Err(unavailable) => {
-                story.forward(|told| told.unavailable = Some(unavailable.why()));
+                tell_unavailable(story, unavailable, begin.elapsed());
                 return Err(last.map_or(Failed::Unavailable(unavailable), Failed::Failure));
             }
         };
@@ -100,9 +100,7 @@ fn tell_begun(story: &Story, lease: &Lease, authority: &[u8], waited: Duration) 
         if waited > NO_TIME {
             told.waited += waited;
         }
-        if told.attempts.is_empty() {
-            told.host = String::from_utf8_lossy(authority).into();
-        }
+        told.host = String::from_utf8_lossy(authority).into();
         told.attempts.push(Attempt {
             server: lease.name().into(),
             begun: Instant::now(),
@@ -110,6 +108,15 @@ fn tell_begun(story: &Story, lease: &Lease, authority: &[u8], waited: Duration) 
             took: Duration::ZERO,
             result: AttemptResult::Unfinished,
         });
+    });
+}
+
+fn tell_unavailable(story: &Story, why: Unavailable, waited: Duration) {
+    story.forward(|told| {
+        told.unavailable = Some(why.why());
+        if waited > NO_TIME {
+            told.waited += waited;
+        }
     });
 }
 

@@ -180,6 +180,8 @@ impl Site {
             Ok(None) => self.answer_here(parts, via).await,
             Ok(Some((route, forward, path))) => {
                 let via = self.by_lines(via, route);
+                // The client may leave before there is an answer.
+                via.story.place(route.place);
                 let rule = route.cache_control.as_ref().or(self.cache_control.as_ref());
                 let answering = forward.answer(route, &path, rule, (parts, body, via));
                 let answered = Box::pin(answering).await;
@@ -204,7 +206,10 @@ impl Site {
             .filter(|_| !self.routes.is_empty())
             .and_then(|path| self.route(&path.rooted(), &parts.method));
         let via = match route {
-            Some(route) => self.by_lines(via, route),
+            Some(route) => {
+                via.story.place(route.place);
+                self.by_lines(via, route)
+            }
             None => self.by_lines_of_site(via),
         };
         let answered = match (&path, refusal) {
@@ -242,9 +247,6 @@ impl Site {
         route: Option<&Route>,
         answered: Result<Response<Body>, Refusal>,
     ) -> Response<Body> {
-        if let Some(route) = route {
-            via.story.place(route.place);
-        }
         let mut response = match answered {
             Ok(response) => response,
             Err(refusal) => Box::pin(self.refuse(parts, path, refusal, via.story)).await,

@@ -37,6 +37,7 @@ mod digests;
 mod drain;
 mod error_pages;
 mod expect;
+mod explain;
 mod framing;
 mod freshness;
 mod http_2;

@@ -297,6 +297,44 @@ fn reloads_are_counted_and_a_refused_one_is_told_with_its_reason() {
 }
 
 #[test]
+fn what_is_not_to_be_remembered_or_counted_is_not() {
+    let site = Site::new("", "");
+    let _server = site.start(&["-c", "daemun.toml"]);
+    site.status_when_ready();
+    // The id is the client's own, so that it can be asked for.
+    let ask = |id: &str| {
+        let mut stream = TcpStream::connect(site.address).expect("the server accepts");
+        let head =
+            format!("GET / HTTP/1.1\r\nhost: a\r\nx-request-id: {id}\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    };
+    ask("first");
+    assert!(eventually(|| site.run(&["explain", "first"]).0 == 0));
+
+    site.configure("requests = 0\n", "");
+    assert_eq!(site.run(&["reload"]).0, 0);
+    assert_eq!(site.run(&["explain", "first"]).0, 1);
+    ask("second");
+    assert!(eventually(|| site.status().total.requests == 2));
+    assert_eq!(site.run(&["explain", "second"]).0, 1);
+    let status = site.status();
+    assert!(status.slowest.is_empty() && status.failing.is_empty() && !status.is_uncounted);
+
+    site.configure("observe = false\n", "");
+    assert_eq!(site.run(&["reload"]).0, 0);
+    ask("third");
+    let (_, told, _) = site.run(&["status"]);
+    assert!(
+        told.contains("not counted: `observe = false` in [admin]"),
+        "{told}"
+    );
+    assert_eq!(site.status().total.requests, 2);
+}
+
+#[test]
 fn a_new_process_goes_on_telling_at_the_same_addresses() {
     let site = Site::new("listen = [\"ADMIN\", \"unix:admin.sock\"]", "");
     let mut running = site.start(&["-c", "daemun.toml"]);

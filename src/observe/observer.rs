@@ -77,6 +77,7 @@ impl Observer {
         let since = now - self.0.begin;
         status.started = self.started();
         status.now = status.started + since.as_secs_f64();
+        status.is_uncounted = !self.state().is_on;
         let mut window = Window::default();
         let (mut slowest, mut failing) = (Vec::new(), Vec::new());
         for tally in self.tallies() {

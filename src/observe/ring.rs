@@ -216,6 +216,10 @@ impl Ring {
         }
     }
 
+    pub(super) fn keeps(&self) -> bool {
+        self.capacity > 0
+    }
+
     pub(super) fn keep(&mut self, ended: &Ended<'_>) {
         if self.records.len() < self.capacity {
             self.records.push(ended.record(Vec::new()));

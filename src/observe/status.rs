@@ -34,6 +34,8 @@ pub struct Status {
     pub readiness: Readiness,
     /// The configuration and its reloads.
     pub configuration: ConfigurationStatus,
+    /// Requests are neither counted nor remembered, as the configuration wants it: what is told of them is what was before.
+    pub is_uncounted: bool,
     /// All requests since the start.
     pub total: Traffic,
     /// Those of the last ten seconds.

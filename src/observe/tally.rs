@@ -85,13 +85,13 @@ impl Tally {
                 expired: begin,
             }),
         });
-        tally.counts().ring.resize(remembered);
+        tally.counts().remember(remembered);
         tally
     }
 
     pub(super) fn set(&self, is_on: bool, remembered: usize) {
         self.is_on.store(is_on, Ordering::Relaxed);
-        self.counts().ring.resize(remembered);
+        self.counts().remember(remembered);
     }
 
     /// Whether anything is counted.
@@ -118,6 +118,14 @@ impl Tally {
 }
 
 impl Counts {
+    /// So many requests from now on; of none, not even those that are worth a look.
+    fn remember(&mut self, number: usize) {
+        self.ring.resize(number);
+        if number == 0 {
+            self.worth_a_look = WorthALook::default();
+        }
+    }
+
     fn count(&mut self, ended: &Ended<'_>) {
         let class = usize::from(ended.status / 100).clamp(1, 5) - 1;
         let series = self.series(ended.place, ended.version);
@@ -151,8 +159,10 @@ impl Counts {
             self.expired = end;
             self.worth_a_look.expire(end);
         }
-        self.worth_a_look.look_at(ended);
-        self.ring.keep(ended);
+        if self.ring.keeps() {
+            self.worth_a_look.look_at(ended);
+            self.ring.keep(ended);
+        }
     }
 
     fn series(&mut self, place: PlaceId, version: Version) -> &mut OfSeries {

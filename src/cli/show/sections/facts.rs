@@ -21,7 +21,12 @@ pub(in crate::cli) fn facts(status: &Status) -> Vec<Pieces> {
             grid.row([Piece::new(label, Tone::Label), Piece::new(text, tone)]);
         }
     };
-    fact("requests", (requests(status), Tone::Plain));
+    if status.is_uncounted {
+        let text = "not counted: `observe = false` in [admin]";
+        fact("requests", (text.to_owned(), Tone::Doubtful));
+    } else {
+        fact("requests", (requests(status), Tone::Plain));
+    }
     fact("refused", (refused_in_short(status), Tone::Plain));
     fact("connections", connections(status));
     fact("TLS", (handshakes(status), Tone::Plain));

@@ -150,6 +150,10 @@ function readOut(status) {
   const moment = chosen !== null && status.history.find(({ start }) => Math.abs(start - chosen) < STEP / 2);
   output.classList.toggle("chosen", Boolean(moment));
   if (!moment) {
+    if (status.is_uncounted) {
+      say(output, "Requests are not counted: observe = false in [admin].");
+      return;
+    }
     const present = status.last_5m;
     say(output, present.requests ? `Five minutes: ${count(present.requests)} requests, ${joined(size(present.bytes))}.` : "No request in the last five minutes.");
     return;

@@ -134,6 +134,7 @@ fn tell_ended(story: &Story, sent: &Result<Answer, Failure>, took: Duration) {
             Err(failure) => AttemptResult::Failed {
                 what: what(failure.kind),
                 error: failure.error.to_string().into(),
+                is_reused: failure.is_reused,
             },
         };
     });

@@ -33,7 +33,9 @@
 //!    sides), and what comes back is the answer; bodies go through as they come.
 //! 6. `transform`: the cache policy by what came out, the page for an error, the coding of an application's answer where a route asks.
 //!    `coding` makes bytes smaller for it and for files, on threads of its own.
-//! 7. `observe`: the access log hears of it when the last byte has left, or never will.
+//! 7. `observe`: those before have told the request's story; when the last byte has left, or never will, it is counted, remembered for a while
+//!    and logged. Whoever asks the [`Handle`] gets the sum: [`Handle::status`], [`Handle::metrics`], [`Handle::explain`], or all of it as a
+//!    router ([`Handle::admin`]), which [`AdminServer`] serves. [`rehearse`] tells how a request would go.
 //!
 //! `header` holds the rules of RFC 9110 to 9112 that all of them share: pure functions on values. `config` builds the rest: TOML
 //! text, as written, then resolved.
@@ -42,6 +44,9 @@
 //!
 //! `cli` (default): the `daemun` program. A library user turns default features off and gets no argument parser, no subscriber for
 //! diagnostics and no allocator. Diagnostics are emitted through [`tracing`] all the same.
+//!
+//! `opentelemetry`: spans of requests, and of attempts to have applications answer them, are sent to a collector where `[log] traces` of the
+//! configuration names one (OTLP over HTTP). Without it, that key is an error.
 
 mod server;
 

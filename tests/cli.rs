@@ -250,6 +250,9 @@ fn a_wrong_root_exits_with_1_and_says_what_was_likely_meant() {
         (&["no-such-folder"][..], "no-such-folder` does not exist"),
         (&["publik"], "did you mean `public`?"),
         (&["chekc"], "daemun check"),
+        (&["statsu"], "daemun status"),
+        (&["tpo"], "daemun top"),
+        (&["app"], "create the folder, or name another"),
         (
             &["http://127.0.0.1:3000"],
             "daemun --proxy http://127.0.0.1:3000",

@@ -422,6 +422,44 @@ fn an_abstract_socket_has_no_file() {
 
 // Another user
 
+/// As systemd runs it with `DynamicUser=`: the folder of its sockets is that user's.
+#[test]
+fn root_asks_and_commands_the_service_of_another_user() {
+    if !is_root() {
+        eprintln!("not tested: only root may ask the server of another user");
+        return;
+    }
+    let folder = site();
+    let port = free_port();
+    let runtime = folder.path().join("runtime");
+    fs::create_dir(&runtime).expect("a folder");
+    std::os::unix::fs::chown(&runtime, Some(NOBODY), None).expect("its owner");
+    let mut command = daemun(
+        folder.path(),
+        &format!("[[listen]]\naddress = \"{port}\"\n"),
+    );
+    command.env("RUNTIME_DIRECTORY", &runtime);
+    let server = Running::start(command.uid(NOBODY).gid(NOBODY));
+    assert!(get(port).contains("<p>public"));
+    let ask = |verb: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_daemun"));
+        command
+            .args([verb, "-c", "daemun.toml"])
+            .current_dir(folder.path())
+            .env("RUNTIME_DIRECTORY", &runtime);
+        command.output().expect("the program runs")
+    };
+    for verb in ["status", "reload"] {
+        let answer = ask(verb);
+        assert!(answer.status.success(), "{verb}: {answer:?}");
+    }
+    // A folder that others can write to is nobody's.
+    fs::set_permissions(&runtime, Permissions::from_mode(0o777)).expect("its mode");
+    let answer = ask("status");
+    assert_eq!(answer.status.code(), Some(1), "{answer:?}");
+    assert_eq!(server.stop().0, Some(0));
+}
+
 #[test]
 fn root_becomes_the_user_of_the_configuration_for_good() {
     if !is_root() {

@@ -15,8 +15,9 @@ Examples:
   daemun explain -c site.toml GET https://example.com/app.js -H 'Accept-Encoding: br'
                         what would be done with this one; nothing is sent
 
-The id is in the answer's `X-Request-Id`, on the status page, and in what `daemun status` and
-`daemun top` show. Only the last requests are remembered: see `requests` in [admin].
+The id is in the `X-Request-Id` of errors, in the access log in JSON, on the status page, and in
+what `daemun status` and `daemun top` show. Only the last requests are remembered: see `requests`
+in [admin].
 
 Without -c and --pid it is the server of `daemun.toml` in this folder, or else the only one that this user runs.";
 

@@ -9,12 +9,16 @@ struct Date {
     until: Instant,
 }
 
-/// Writes the field line for now (RFC 9110 §6.6.1), and tells when that was.
-pub(super) fn write_date(out: &mut Vec<u8>) -> Instant {
+/// Writes the field line for now (RFC 9110 §6.6.1).
+pub(super) fn write_date(out: &mut Vec<u8>) {
+    write_date_at(out, Instant::now());
+}
+
+/// The same, for who has looked at the clock a moment ago.
+pub(super) fn write_date_at(out: &mut Vec<u8>, now: Instant) {
     thread_local! {
         static DATE: RefCell<Option<Date>> = const { RefCell::new(None) };
     }
-    let now = Instant::now();
     DATE.with_borrow_mut(|date| {
         let date = match date {
             Some(date) if now < date.until => date,
@@ -24,7 +28,6 @@ pub(super) fn write_date(out: &mut Vec<u8>) -> Instant {
         out.extend_from_slice(date.text.as_bytes());
         out.extend_from_slice(b"\r\n");
     });
-    now
 }
 
 impl Date {

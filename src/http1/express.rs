@@ -5,7 +5,9 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -16,7 +18,7 @@ use super::server::Connection;
 use crate::header::accept_encoding::ContentCoding;
 use crate::observe::access_log::End;
 use crate::observe::places::PlaceId;
-use crate::observe::plain::{ReadyAnswered, Tracked};
+use crate::observe::plain::{ReadyAnswered, Teller, Tracked};
 use crate::observe::tally::{InFlight, Tally};
 use crate::server::app::Answer;
 
@@ -41,6 +43,7 @@ pub(super) struct Unsent {
     length: u64,
     answered: ReadyAnswered,
     tracked: Tracked,
+    client: Option<IpAddr>,
     in_flight: Option<InFlight>,
 }
 
@@ -54,9 +57,12 @@ impl Drop for Unsent {
     fn drop(&mut self) {
         let left = self.left();
         let end = if left == 0 { End::Whole } else { End::Aborted };
-        let tally = self.in_flight.as_ref().map(InFlight::tally);
+        let teller = Teller {
+            tally: self.in_flight.as_ref().map(InFlight::tally),
+            client: self.client,
+        };
         let sent = self.length.saturating_sub(left);
-        self.tracked.end(tally, self.answered, sent, end);
+        self.tracked.end(teller, self.answered, sent, end);
     }
 }
 
@@ -91,7 +97,8 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         };
         let mut head = SPARE.take();
         head.clear();
-        let now = response::write_ready(&mut head, status, &lines, closes);
+        let now = tracked.begun().unwrap_or_else(Instant::now);
+        response::write_ready(&mut head, (status, &lines), closes, now);
         if body.len() <= JOINED {
             head.extend_from_slice(&body);
             body = Bytes::new();
@@ -100,8 +107,7 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
         let (sent, is_blocked) = match self.send_now(&head, &mut body) {
             Ok(sent) => sent,
             Err(error) => {
-                let tally = self.shared.tally().map(|tally| &**tally);
-                tracked.end(tally, answered, 0, End::Aborted);
+                tracked.end(self.teller(), answered, 0, End::Aborted);
                 return Err(error);
             }
         };
@@ -114,13 +120,20 @@ impl<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'_, A, S> {
                 length,
                 answered,
                 tracked,
+                client: self.peer.ip(),
                 in_flight: self.shared.tally().map(Tally::enter),
             })));
         }
         SPARE.set(head);
-        let tally = self.shared.tally().map(|tally| &**tally);
-        tracked.end(tally, answered, length, End::Whole);
+        tracked.end(self.teller(), answered, length, End::Whole);
         Ok(None)
+    }
+
+    fn teller(&self) -> Teller<'_> {
+        Teller {
+            tally: self.shared.tally().map(|tally| &**tally),
+            client: self.peer.ip(),
+        }
     }
 
     /// How much of the head the socket took, and whether it takes no more; what it took of the body is gone from that.

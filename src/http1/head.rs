@@ -138,11 +138,12 @@ fn parse<'b, T>(
     };
     let kept = match head_use {
         HeadUse::Nothing => Kept::Nothing,
-        HeadUse::Note => Kept::Note(Note {
-            host: head.slice_ref(plain.host.as_bytes()),
-            target: head.slice_ref(plain.target.as_bytes()),
-            id: plain.id.map(|id| head.slice_ref(id)),
-        }),
+        HeadUse::Note => Kept::Note(Note::new(
+            head,
+            plain.host.as_bytes(),
+            plain.target.as_bytes(),
+            plain.id,
+        )),
         HeadUse::Head => Kept::Head(build(head, &request, limits)?),
     };
     Ok(Taken::Ready(ready, kept))

@@ -90,22 +90,21 @@ pub(super) fn write_head(
     });
 }
 
-/// Writes the head of an answer whose fields are all written already, but for the date; tells when that was.
+/// Writes the head of an answer whose fields are all written already, but for the date, which is `now`.
 pub(super) fn write_ready(
     out: &mut Vec<u8>,
-    status: StatusCode,
-    lines: &[u8],
+    (status, lines): (StatusCode, &[u8]),
     closes: bool,
-) -> Instant {
+    now: Instant,
+) {
     write_status_line(out, status);
     out.extend_from_slice(lines);
-    let now = clock::write_date(out);
+    clock::write_date_at(out, now);
     out.extend_from_slice(if closes {
         b"connection: close\r\n\r\n"
     } else {
         b"\r\n"
     });
-    now
 }
 
 /// The head of an answer of the class 1xx: only what the handler says (RFC 9110 §15.2).

@@ -268,9 +268,7 @@ impl<'c, A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send> Connection<'c, A, 
                         .begin_request(&self.generation, &head.parts, self.peer);
                 exchange.map_or(Tracked::Nobody, Tracked::Exchange)
             }
-            (Kept::Note(note), Some(begun)) => {
-                Tracked::Note(Noted::new(note, self.peer.ip(), begun))
-            }
+            (Kept::Note(note), Some(begun)) => Tracked::Note(Noted::new(note, begun)),
             (Kept::Note(_) | Kept::Nothing, _) => Tracked::Nobody,
         }
     }

@@ -23,13 +23,40 @@ pub(crate) enum HeadUse {
     Head,
 }
 
-/// What a plain request was; slices of its head.
+/// What a plain request was: its head, and where its parts stand there.
 #[derive(Debug)]
 pub(crate) struct Note {
-    pub(crate) host: Bytes,
-    pub(crate) target: Bytes,
+    head: Bytes,
+    host: Span,
+    target: Span,
     /// As the client sent it.
-    pub(crate) id: Option<Bytes>,
+    id: Option<Span>,
+}
+
+/// From where to where; a head is never as long as a number of 32 bits can tell.
+#[derive(Clone, Copy, Debug)]
+struct Span(u32, u32);
+
+impl Note {
+    /// All of them are slices of the head.
+    pub(crate) fn new(head: &Bytes, host: &[u8], target: &[u8], id: Option<&[u8]>) -> Self {
+        let span = |slice: &[u8]| {
+            let from = slice.as_ptr() as usize - head.as_ptr() as usize;
+            let number = |at: usize| u32::try_from(at).unwrap_or_default();
+            Span(number(from), number(from + slice.len()))
+        };
+        Self {
+            host: span(host),
+            target: span(target),
+            id: id.map(span),
+            head: head.clone(),
+        }
+    }
+
+    fn at(&self, Span(from, to): Span) -> &[u8] {
+        let slice = self.head.get(from as usize..to as usize);
+        slice.unwrap_or_default()
+    }
 }
 
 /// An answer that was at hand.
@@ -44,7 +71,7 @@ pub(crate) struct ReadyAnswered {
 #[derive(Debug)]
 pub(crate) enum Tracked {
     Nobody,
-    Note(Box<Noted>),
+    Note(Noted),
     /// Somebody wants to know more of it.
     Exchange(Box<Exchange>),
 }
@@ -52,36 +79,41 @@ pub(crate) enum Tracked {
 #[derive(Debug)]
 pub(crate) struct Noted {
     note: Note,
-    client: Option<IpAddr>,
     begun: Instant,
 }
 
 impl Noted {
-    pub(crate) fn new(note: Note, client: Option<IpAddr>, begun: Instant) -> Box<Self> {
-        Box::new(Self {
-            note,
-            client,
-            begun,
-        })
+    pub(crate) fn new(note: Note, begun: Instant) -> Self {
+        Self { note, begun }
     }
 
     fn id(&self) -> RequestId {
-        let sent = self.note.id.as_ref().filter(|id| is_sane(id));
-        match sent.map(|sent| HeaderValue::from_bytes(sent)) {
+        let sent = self.note.id.map(|id| self.note.at(id));
+        match sent
+            .filter(|sent| is_sane(sent))
+            .map(HeaderValue::from_bytes)
+        {
             Some(Ok(sent)) => RequestId::Sent(sent),
             _ => RequestId::new(),
         }
     }
 
-    fn end(&self, tally: &Tally, answered: ReadyAnswered, sent: u64, end: End) {
+    fn end(&self, teller: Teller<'_>, answered: ReadyAnswered, sent: u64, end: End) {
+        let Teller {
+            tally: Some(tally),
+            client,
+        } = teller
+        else {
+            return;
+        };
         tally.count(&Ended {
             id: &self.id(),
             begun: self.begun,
             took: self.begun.elapsed(),
-            client: self.client,
+            client,
             method: &Method::GET,
-            host: &self.note.host,
-            target: &self.note.target,
+            host: self.note.at(self.note.host),
+            target: self.note.at(self.note.target),
             version: Version::HTTP_11,
             status: answered.status.as_u16(),
             rejection: None,
@@ -93,22 +125,27 @@ impl Noted {
     }
 }
 
+/// Who counts, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Teller<'a> {
+    pub(crate) tally: Option<&'a Tally>,
+    pub(crate) client: Option<IpAddr>,
+}
+
 impl Tracked {
+    /// When the request came, where that was looked at.
+    pub(crate) fn begun(&self) -> Option<Instant> {
+        match self {
+            Self::Note(noted) => Some(noted.begun),
+            Self::Nobody | Self::Exchange(_) => None,
+        }
+    }
+
     /// `sent` are the bytes of the body.
-    pub(crate) fn end(
-        &mut self,
-        tally: Option<&Tally>,
-        answered: ReadyAnswered,
-        sent: u64,
-        end: End,
-    ) {
+    pub(crate) fn end(&mut self, teller: Teller<'_>, answered: ReadyAnswered, sent: u64, end: End) {
         match self {
             Self::Nobody => {}
-            Self::Note(noted) => {
-                if let Some(tally) = tally {
-                    noted.end(tally, answered, sent, end);
-                }
-            }
+            Self::Note(noted) => noted.end(teller, answered, sent, end),
             Self::Exchange(exchange) => {
                 tell(exchange, answered);
                 exchange.answered_with(answered.status);

@@ -2,7 +2,7 @@
 //! when they are read.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::Version;
@@ -45,6 +45,10 @@ struct OfSeries {
     sizes: [u64; SIZE_BOUNDS.len() + 1],
     size_sum: u64,
 }
+
+/// [`DURATION_BOUNDS`]
+static BOUNDS: LazyLock<[Duration; DURATION_BOUNDS.len()]> =
+    LazyLock::new(|| DURATION_BOUNDS.map(Duration::from_secs_f64));
 
 const PROTOCOLS: [Version; 3] = [Version::HTTP_10, Version::HTTP_11, Version::HTTP_2];
 
@@ -212,9 +216,8 @@ impl OfSeries {
 
 /// The bounds come in order, and most requests are fast: the first ones decide.
 fn duration_bucket(took: Duration) -> usize {
-    let seconds = took.as_secs_f64();
-    let bounds = DURATION_BOUNDS.iter();
-    bounds.take_while(|bound| seconds > **bound).count()
+    let bounds = BOUNDS.iter();
+    bounds.take_while(|bound| took > **bound).count()
 }
 
 fn size_bucket(bytes: u64) -> usize {

@@ -219,10 +219,15 @@ impl Times {
 
 /// Four to each doubling, from one microsecond on.
 fn magnitude(time: Duration) -> usize {
-    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
+    let whole = time.as_secs().saturating_mul(1_000_000);
+    let micros = whole.saturating_add(u64::from(time.subsec_micros())).max(1);
     let octave = micros.ilog2();
     // The two bits behind the first one.
-    let quarter = (u128::from(micros) << 2 >> octave) & 3;
+    let quarter = if octave < 2 {
+        (micros << (2 - octave)) & 3
+    } else {
+        (micros >> (octave - 2)) & 3
+    };
     let at = 4 * octave as usize + usize::try_from(quarter).unwrap_or_default();
     at.min(MAGNITUDES - 1)
 }

@@ -142,7 +142,7 @@ impl ServeError {
                 let port = tcp.port();
                 let other = port.checked_add(1).unwrap_or(8080);
                 format!(
-                    "stop the program that has it (find it: ss -ltnp 'sport = :{port}'), or choose another: --listen {other}"
+                    "stop the program that has it (find it: ss -ltnp 'sport = :{port}'), or name another to --listen or --admin: {other}"
                 )
             }
             Self::AddressInUse(ListenAddress::Unix(path)) => {

@@ -117,6 +117,13 @@ impl<'b> Page<'b> {
         self.call("Emulation.setDeviceMetricsOverride", &screen);
     }
 
+    /// Takes a screen of this width, with a mouse.
+    pub(crate) fn set_width(&mut self, width: u32) {
+        let screen =
+            json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
+        self.call("Emulation.setDeviceMetricsOverride", &screen);
+    }
+
     pub(crate) fn disable_scripts(&mut self) {
         self.call(
             "Emulation.setScriptExecutionDisabled",

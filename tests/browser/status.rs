@@ -73,3 +73,22 @@ fn every_state_is_sound_in_light_and_dark_wide_and_on_a_phone() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+/// Cells whose text reaches into the next one.
+const OVERFULL: &str = "[...document.querySelectorAll('th, td')].filter((cell) => cell.clientWidth > 1 && cell.scrollWidth > cell.clientWidth)
+    .map((cell) => `${cell.closest('table').id}: ${cell.innerText}`)";
+
+#[test]
+fn text_stays_in_its_column_whatever_the_width() {
+    let mut chromium = Chromium::start();
+    let mut page = chromium.open();
+    let server = StandIn::start(&samples::failing());
+    let troubles = open(&mut page, &server.url());
+    assert!(troubles.is_empty(), "{troubles:?}");
+    for width in [360, 480, 600, 768, 800, 896, 897, 960, 1024, 1280, 1920] {
+        page.set_width(width);
+        let faults = [page.strings(OVERFULL), page.strings(FAULTS)].concat();
+        assert!(faults.is_empty(), "{width}: {faults:?}");
+        page.screenshot(&format!("status-width-{width}"));
+    }
+}

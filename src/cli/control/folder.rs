@@ -36,20 +36,29 @@ pub(in crate::cli) fn open() -> io::Result<PathBuf> {
 pub(super) fn to_search() -> Vec<PathBuf> {
     let mut folders = candidates();
     folders.push(OF_SYSTEM.into());
-    folders.retain(|folder| check(folder).is_ok());
+    folders.retain(|folder| check(folder).is_ok() || is_of_service(folder));
     folders
+}
+
+/// Root may ask and command a service that runs as a user of its own: its folder was given to that user by systemd, or is named by root.
+fn is_of_service(folder: &Path) -> bool {
+    let is_named = of_service().as_deref() == Some(folder) || folder == Path::new(OF_SYSTEM);
+    let is_closed = |found: fs::Metadata| found.is_dir() && found.mode() & 0o022 == 0;
+    uid() == 0 && is_named && fs::symlink_metadata(folder).is_ok_and(is_closed)
+}
+
+/// systemd separates several by colons.
+fn of_service() -> Option<PathBuf> {
+    let folders = env::var_os("RUNTIME_DIRECTORY")?;
+    let first = folders.as_bytes().split(|byte| *byte == b':').next()?;
+    let first = PathBuf::from(std::ffi::OsStr::from_bytes(first));
+    first.is_absolute().then_some(first)
 }
 
 /// The best first; never empty.
 fn candidates() -> Vec<PathBuf> {
     let mut folders = Vec::new();
-    // systemd separates several by colons.
-    let of_service = env::var_os("RUNTIME_DIRECTORY").and_then(|folders| {
-        let first = folders.as_bytes().split(|byte| *byte == b':').next()?;
-        let first = PathBuf::from(std::ffi::OsStr::from_bytes(first));
-        first.is_absolute().then_some(first)
-    });
-    folders.extend(of_service);
+    folders.extend(of_service());
     let of_user = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     folders.extend(
         of_user

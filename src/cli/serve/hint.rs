@@ -4,6 +4,19 @@ use daemun::ListenAddress;
 
 use super::ServeArgs;
 
+const VERBS: [&str; 10] = [
+    "serve",
+    "check",
+    "reload",
+    "upgrade",
+    "status",
+    "top",
+    "explain",
+    "compress",
+    "completions",
+    "help",
+];
+
 /// What was likely meant by a root that is no folder.
 pub(super) fn hint(args: &ServeArgs) -> Option<String> {
     let root = args.root.as_deref().filter(|root| !root.is_dir())?;
@@ -31,9 +44,8 @@ pub(super) fn hint(args: &ServeArgs) -> Option<String> {
     if word.parse::<ListenAddress>().is_ok() {
         return Some(format!("to listen there: daemun -l {word}"));
     }
-    let is_near = |verb: &&str| strsim::damerau_levenshtein(verb, word) <= 2;
-    let verb = ["serve", "check", "reload", "upgrade", "completions", "help"]
-        .into_iter()
-        .find(is_near)?;
+    // Of three letters, two that differ are another word.
+    let is_near = |verb: &&str| strsim::damerau_levenshtein(verb, word) <= (verb.len() / 2).min(2);
+    let verb = VERBS.into_iter().find(is_near)?;
     Some(format!("for the command: daemun {verb}"))
 }

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::thread;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 
 use tempfile::TempDir;
 
@@ -13,18 +15,52 @@ use crate::looks::{FAINT, FAULTS};
 use crate::page::View;
 use crate::server::{Server, public};
 
-/// An application of one answer, on a free port; it ends with the test.
-fn application() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("an address").to_string();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            let _ = stream.read(&mut [0; 4096]);
-            let _ = stream
-                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+/// An application of one answer.
+struct Application {
+    address: SocketAddr,
+    is_stopped: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Application {
+    fn start(address: &str) -> Self {
+        let listener = TcpListener::bind(address).expect("the port is free");
+        let address = listener.local_addr().expect("an address");
+        let is_stopped = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&is_stopped);
+        let thread = thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                if stopped.load(Ordering::Relaxed) {
+                    break;
+                }
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(
+                    b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok",
+                );
+            }
+        });
+        Self {
+            address,
+            is_stopped,
+            thread: Some(thread),
         }
-    });
-    address
+    }
+
+    /// From now on, connections are refused.
+    fn stop(&mut self) {
+        self.is_stopped.store(true, Ordering::Relaxed);
+        // It waits for a connection.
+        let _ = TcpStream::connect(self.address);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        self.stop();
+    }
 }
 
 /// An address where nobody is.
@@ -33,24 +69,34 @@ fn nobody() -> String {
     listener.local_addr().expect("an address").to_string()
 }
 
-fn configuration() -> (TempDir, std::path::PathBuf) {
+fn configuration(application: &Application) -> (TempDir, std::path::PathBuf) {
     let folder = TempDir::with_prefix("daemun-status-").expect("a folder");
     let file = folder.path().join("daemun.toml");
     let content = format!(
         "[[listen]]\naddress = \"127.0.0.1:0\"\n\n[[site]]\ndocroot = '{}'\n\n[[site.route]]\npath = \"/app/\"\nupstream = \"app\"\n\n\
-         [[site.route]]\npath = \"/lost/\"\nupstream = \"lost\"\n\n[upstream.app]\nservers = [\"{}\"]\n\n[upstream.lost]\nservers = [\"{}\"]\n\
+         [[site.route]]\npath = \"/lost/\"\nupstream = \"lost\"\n\n[upstream.app]\nservers = [\"{}\"]\n\
+         health_path = \"/\"\nhealth_interval = \"100ms\"\n\n[upstream.lost]\nservers = [\"{}\"]\n\
          health_path = \"/\"\nhealth_interval = \"100ms\"\n",
         public().display(),
-        application(),
+        application.address,
         nobody(),
     );
     fs::write(&file, content).expect("the configuration");
     (folder, file)
 }
 
+/// Whether the table of servers says this of the application.
+fn shown(application: &Application, text: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('#upstreams tbody tr')].some((row) => row.innerText.includes('{}') && row.innerText.toLowerCase().includes('{text}'))",
+        application.address
+    )
+}
+
 #[test]
 fn it_shows_what_a_real_server_did() {
-    let (_folder, file) = configuration();
+    let mut application = Application::start("127.0.0.1:0");
+    let (_folder, file) = configuration(&application);
     let mut server = Server::configured(&file);
     let mut chromium = Chromium::start();
     let mut page = chromium.open();
@@ -106,6 +152,13 @@ fn it_shows_what_a_real_server_did() {
         &mut page,
         "document.querySelector('#text-content').textContent.includes('[upstream.lost]')",
     );
+
+    application.stop();
+    for sign in ["▼ down", "refused"] {
+        wait(&mut page, &shown(&application, sign));
+    }
+    let application = Application::start(&application.address.to_string());
+    wait(&mut page, &shown(&application, "● up"));
 
     for view in View::ALL {
         page.set_view(view);

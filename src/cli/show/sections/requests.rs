@@ -10,7 +10,7 @@ use crate::cli::show::{
     grid::{Grid, Piece, Pieces, Tone},
 };
 
-/// More of an identifier that a client chose is not shown; what the server chooses has 16 characters, a UUID 36.
+/// More of an identifier that a client chose is not shown; what the server chooses has 32 characters, a UUID 36.
 const LONGEST_ID: usize = 36;
 
 /// Requests by what they asked for; beneath each, its identifier, which `daemun explain` takes, and what there is to say.
@@ -21,10 +21,7 @@ pub(in crate::cli) fn requests(requests: &[RequestSummary], now: f64) -> Vec<Pie
             Piece::plain(span(now - request.time)),
             Piece::new(request.status.to_string(), tone(request)),
             Piece::plain(latency(Some(request.seconds))),
-            Piece::plain(clean(&format!(
-                "{} {}{}",
-                request.method, request.host, request.target
-            ))),
+            Piece::plain(asked(request)),
         ]);
         grid.row([
             Piece::default(),
@@ -40,6 +37,14 @@ pub(in crate::cli) fn requests(requests: &[RequestSummary], now: f64) -> Vec<Pie
 pub(in crate::cli) fn refused(reasons: &[(String, u64)]) -> Vec<String> {
     let told = |(reason, number): &(String, u64)| format!("{} {}", clean(reason), count(*number));
     reasons.iter().map(told).collect()
+}
+
+/// What could not be read as a request has neither method nor target.
+fn asked(request: &RequestSummary) -> String {
+    match &*request.method {
+        "" | "-" => "(no request that could be read)".to_owned(),
+        method => clean(&format!("{method} {}{}", request.host, request.target)).into_owned(),
+    }
 }
 
 /// `0011223344556677  upstream-refused  10.0.0.9:8025`

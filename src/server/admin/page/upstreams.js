@@ -40,11 +40,11 @@ export function drawUpstreams({ upstreams, now }) {
 }
 
 function summary({ servers, waiting, retries, is_checked }) {
-  const fit = servers.filter(({ state }) => STATES[state]?.level !== "bad").length;
-  const parts = servers.length ? [`${fit} of ${servers.length} ${servers.length === 1 ? "server" : "servers"} fit`] : ["no server: its name has no address yet"];
+  const available = servers.filter(({ state }) => STATES[state]?.level !== "bad").length;
+  const parts = servers.length ? [`${available} of ${servers.length} ${servers.length === 1 ? "server" : "servers"} available`] : ["no server: its name has no address yet"];
   parts.push(waiting === 0 ? "nobody waits" : `${count(waiting)} ${waiting === 1 ? "request waits" : "requests wait"} for room`);
   parts.push(`${count(retries)} ${retries === 1 ? "retry" : "retries"}`);
-  parts.push(is_checked ? "asked how they are" : "judged by their answers alone");
+  parts.push(is_checked ? "health is checked" : "judged by their answers alone");
   return parts.join(" · ");
 }
 

@@ -227,6 +227,56 @@ fn a_server_without_configuration_is_told_of_at_its_socket_which_goes_with_it() 
 }
 
 #[test]
+fn what_was_done_is_explained_as_what_would_be_done() {
+    let site = Site::new("", "");
+    let running = site.start(&["serve", "-c", "daemun.toml"]);
+    let mut client = TcpStream::connect(site.address).expect("a connection");
+    client
+        .write_all(
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: a/b\r\nConnection: close\r\n\r\n",
+        )
+        .expect("it is sent");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.ends_with("public"), "{answer}");
+    assert!(eventually(|| site.run(&["explain", "a/b"]).0 == 0));
+    let (code, told, error) = site.run(&["explain", "a/b"]);
+    assert_eq!((code, &*error), (0, ""));
+    let url = format!("http://{}/", site.address);
+    let (code, rehearsed, error) = site.run(&["explain", "-c", "daemun.toml", "GET", &url]);
+    assert_eq!((code, &*error), (0, ""));
+    for word in ["site", "route", "file", "sent"] {
+        let line = |text: &str| {
+            text.lines()
+                .find(|line| line.starts_with(word))
+                .map(str::to_owned)
+        };
+        assert!(line(&told).is_some(), "{word}: {told}");
+        assert_eq!(line(&told), line(&rehearsed), "{word}");
+    }
+    assert!(
+        told.contains("answer     200 OK, 6 bytes, whole, "),
+        "{told}"
+    );
+    assert!(rehearsed.contains("answer     200 OK\n"), "{rehearsed}");
+    drop(running);
+    for wrong in [
+        &["GET", "/x"][..],
+        &["GET", "http:///x"],
+        &["G T", &url],
+        &["GET", &url, "-H", "x"],
+    ] {
+        let args = [&["explain", "-c", "daemun.toml"], wrong].concat();
+        let (code, out, error) = site.run(&args);
+        assert_eq!((code, &*out), (1, ""), "{wrong:?}");
+        assert!(
+            error.starts_with("error: ") && error.contains("\n  help: "),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn the_flag_tells_at_an_address_of_this_machine_and_no_other_without_a_token() {
     let site = Site::new("", "");
     let admin = site.admin.to_string();

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use http::StatusCode;
 
 use super::places::PlaceId;
-use super::ring::{Kept, Record, protocol};
+use super::ring::{CLIENT_CLOSED_REQUEST, Kept, Record, protocol};
 use super::story::{
     Attempt, AttemptResult, BreakOff, CodingSource, FileFound, FileTold, ForwardTold, Told,
     Validated,
@@ -221,14 +221,22 @@ fn tell_attempt(lines: &mut Lines, attempt: &Attempt) {
                 Time(attempt.took)
             ),
         ),
-        AttemptResult::Failed { what, error } => lines.put(
-            "server",
-            format_args!(
-                "{server}: {what}, after {} ({})",
-                Time(attempt.took),
-                Printable(error.as_bytes())
-            ),
-        ),
+        AttemptResult::Failed {
+            what,
+            error,
+            is_reused,
+        } => {
+            let over = if *is_reused {
+                " over one that was open"
+            } else {
+                ""
+            };
+            let (took, error) = (Time(attempt.took), Printable(error.as_bytes()));
+            lines.put(
+                "server",
+                format_args!("{server}: {what}, after {took}{over} ({error})"),
+            );
+        }
     }
 }
 
@@ -256,9 +264,14 @@ fn answer(lines: &mut Lines, record: &Record) {
         }
         (true, None) => "broken off: the connection or the stream ended",
     };
-    let status = match StatusCode::from_u16(record.status) {
-        Ok(status) if record.status != 499 => Reason(status).to_string(),
-        _ => "499 (the client left before there was an answer)".to_owned(),
+    let was_left = record.status == CLIENT_CLOSED_REQUEST && record.is_aborted;
+    let status = match (StatusCode::from_u16(record.status), broke_off) {
+        // Also an application's own, if somebody has one for it.
+        (Ok(status), _) if !was_left => Reason(status).to_string(),
+        (_, Some(BreakOff::ClientLeft)) => {
+            "499 (the client left before there was an answer)".into()
+        }
+        _ => "499 (it ended before there was an answer)".into(),
     };
     lines.put(
         "answer",
@@ -304,8 +317,10 @@ pub(crate) struct Reason(pub(crate) StatusCode);
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reason = self.0.canonical_reason().unwrap_or("");
-        write!(f, "{} {reason}", self.0.as_u16())
+        match self.0.canonical_reason() {
+            Some(reason) => write!(f, "{} {reason}", self.0.as_u16()),
+            None => write!(f, "{}", self.0.as_u16()),
+        }
     }
 }
 

@@ -146,14 +146,14 @@ impl Observer {
         all.into_iter().map(|(_, series)| series).collect()
     }
 
-    /// The story of a request that is still remembered, for a person to read.
+    /// The story of a request that is still remembered, for a person to read; of several with the same id, that of the last.
     pub(crate) fn explain(&self, id: &str) -> Option<String> {
-        let found = self.tallies().into_iter().find_map(|tally| {
+        let found = self.tallies().into_iter().filter_map(|tally| {
             let counts = tally.counts();
             let found = counts.ring.find(id);
             found.or_else(|| counts.worth_a_look.find(id)).cloned()
         });
-        let record = found?;
+        let record = found.max_by_key(|record| record.begun)?;
         Some(explain::text(&record, self.time(record.begun)))
     }
 

@@ -230,13 +230,15 @@ impl Ring {
         }
     }
 
+    /// Clients may send the same id again: the last one.
     pub(super) fn find(&self, id: &str) -> Option<&Record> {
-        self.records.iter().find(|record| is(&record.id, id))
+        latest(self.records.iter(), id)
     }
 }
 
-pub(super) fn is(id: &RequestId, wanted: &str) -> bool {
-    id.with(|id| id == wanted.as_bytes())
+fn latest<'r>(records: impl Iterator<Item = &'r Record>, id: &str) -> Option<&'r Record> {
+    let is_it = |record: &&Record| record.id.with(|known| known == id.as_bytes());
+    records.filter(is_it).max_by_key(|record| record.begun)
 }
 
 impl WorthALook {
@@ -283,8 +285,7 @@ impl WorthALook {
     }
 
     pub(super) fn find(&self, id: &str) -> Option<&Record> {
-        let mut all = self.failing.iter().chain(&self.slowest);
-        all.find(|record| is(&record.id, id))
+        latest(self.failing.iter().chain(&self.slowest), id)
     }
 
     /// What is older gives way to ordinary ones, whatever it was like.
@@ -355,6 +356,21 @@ mod tests {
             (record.host(), record.target()),
             (&b"a.example"[..], &b"/x"[..])
         );
+    }
+
+    #[test]
+    fn of_those_with_the_same_id_the_last_is_found() {
+        let mut ring = Ring::default();
+        ring.resize(3);
+        for round in 0..5 {
+            for status in [200, 404, 503] {
+                with_ended(round, status, |ended| ring.keep(ended));
+                let found = ring.find(&id(round)).unwrap();
+                assert_eq!(found.status, status);
+            }
+            // The oldest one's place is the next one's, and so the first in memory.
+            with_ended(99, 200, |ended| ring.keep(ended));
+        }
     }
 
     #[test]

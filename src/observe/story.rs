@@ -138,6 +138,8 @@ pub(crate) enum AttemptResult {
         /// What happened, in words.
         what: &'static str,
         error: Box<str>,
+        /// Over a connection of the pool, which may have been closed by then.
+        is_reused: bool,
     },
 }
 

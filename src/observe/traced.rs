@@ -56,7 +56,7 @@ impl Exchange {
         let begun = attempt.begun.saturating_duration_since(self.begun);
         let (took, result) = match &attempt.result {
             AttemptResult::Answered(status) => (attempt.took, Ok(*status)),
-            AttemptResult::Failed { what, error } => {
+            AttemptResult::Failed { what, error, .. } => {
                 (attempt.took, Err(format!("{what}: {error}").into()))
             }
             AttemptResult::Unfinished => (

@@ -5,6 +5,8 @@
 //! 3. After a failure, another is tried if that is safe: nobody can have acted on the request, or acting on it twice is as once. And only
 //!    as long as such tries are few among the requests: when all fail, more of them help nobody.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,9 +19,6 @@ use super::transport::{Answer, Failure, FailureKind, Outgoing, Stage};
 use super::upstream::{Asked, Lease, Unavailable, Upstream};
 use crate::config::upstream::HostPolicy;
 use crate::observe::story::{Attempt, AttemptResult, Story};
-
-/// Whoever was picked in this time had not to be waited for.
-const NO_TIME: Duration = Duration::from_millis(1);
 
 /// Servers that one request is sent to at most.
 const MOST_ATTEMPTS: u32 = 4;
@@ -48,18 +47,18 @@ pub(super) async fn attempt(
     let mut last = None;
     let (mut attempts, mut repeats) = (0, 0);
     loop {
-        let begin = Instant::now();
-        let lease = match upstream.pick(asked, &tried).await {
+        let (picked, waited) = with_wait(upstream.pick(asked, &tried)).await;
+        let lease = match picked {
             Ok(lease) => lease,
             Err(unavailable) => {
-                tell_unavailable(story, unavailable, begin.elapsed());
+                tell_unavailable(story, unavailable, waited);
                 return Err(last.map_or(Failed::Unavailable(unavailable), Failed::Failure));
             }
         };
         attempts = lease.count_attempt(attempts);
         let picked = Instant::now();
         let authority = answer::authority(host, asked_host, &lease);
-        tell_begun(story, &lease, authority, picked - begin);
+        tell_begun(story, &lease, authority, waited);
         let traced = Traced::new(outgoing.fields, story, attempts - 1);
         let sent = {
             let mut outgoing = to(outgoing, (authority, &traced));
@@ -94,12 +93,26 @@ pub(super) async fn attempt(
     }
 }
 
+/// With how long it had to be waited for; what is there when it is asked for takes no time, however busy the machine is.
+async fn with_wait<T>(future: impl Future<Output = T>) -> (T, Duration) {
+    let begin = Instant::now();
+    let mut future = pin!(future);
+    let mut has_waited = false;
+    poll_fn(|context| {
+        let ready = future.as_mut().poll(context).map(|output| {
+            let waited = has_waited.then(|| begin.elapsed());
+            (output, waited.unwrap_or_default())
+        });
+        has_waited = true;
+        ready
+    })
+    .await
+}
+
 /// Until it has ended, it is one that the client did not wait for.
 fn tell_begun(story: &Story, lease: &Lease, authority: &[u8], waited: Duration) {
     story.forward(|told| {
-        if waited > NO_TIME {
-            told.waited += waited;
-        }
+        told.waited += waited;
         told.host = String::from_utf8_lossy(authority).into();
         told.attempts.push(Attempt {
             server: lease.name().into(),
@@ -114,9 +127,7 @@ fn tell_begun(story: &Story, lease: &Lease, authority: &[u8], waited: Duration) 
 fn tell_unavailable(story: &Story, why: Unavailable, waited: Duration) {
     story.forward(|told| {
         told.unavailable = Some(why.why());
-        if waited > NO_TIME {
-            told.waited += waited;
-        }
+        told.waited += waited;
     });
 }
 
@@ -134,6 +145,7 @@ fn tell_ended(story: &Story, sent: &Result<Answer, Failure>, took: Duration) {
             Err(failure) => AttemptResult::Failed {
                 what: what(failure.kind),
                 error: failure.error.to_string().into(),
+                is_reused: failure.is_reused,
             },
         };
     });

@@ -198,6 +198,8 @@ impl Files {
         if matches!(tried, Tried::Directory) && self.holds_directory(path.as_str())? {
             return Ok(Located::WithoutSlash);
         }
+        // Not of the page that might have been meant.
+        story.looked_at(path.as_str(), FileFound::Nothing);
         Ok(Located::Nothing)
     }
 

@@ -269,3 +269,58 @@ fn a_client_whose_body_turns_out_to_be_none() {
         ("refused", "malformed-chunk (400 Bad Request)"),
     ]);
 }
+
+#[test]
+fn a_connection_that_was_closed_meanwhile_is_told_as_such() {
+    // Each answers once, and takes one more request.
+    let back = Back::new(|conversation| {
+        conversation.next();
+        conversation.send(HELLO);
+        conversation.next();
+    });
+    let told = in_front(&[&back], "", "");
+    told.send("GET", "/x", &[]);
+    let (response, account) = told.send("GET", "/x", &[]);
+    response.expect(200);
+    let server = account.all("server")[0];
+    let closed = format!(
+        "{}: the server closed the connection without an answer, after T over one that was open (",
+        back.address()
+    );
+    assert!(server.starts_with(&closed), "{account:?}");
+    account.expect(&[
+        SITE,
+        ROUTE,
+        FORWARDED,
+        ("server", server),
+        ("server", &connected(&back, 200)),
+    ]);
+    assert_eq!((back.requests().len(), back.connections()), (3, 2));
+}
+
+#[test]
+fn a_stream_that_is_reset_before_its_answer() {
+    let back = Back::new(|conversation| {
+        conversation.next();
+        conversation.wait_for_end();
+    });
+    let told = in_front(&[&back], "", "");
+    let mut client = H2Client::over(told.server.connect());
+    let stream = client.begin(&[
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":authority", "localhost"),
+        (":path", "/x"),
+        ("x-request-id", "reset"),
+    ]);
+    back.expect_requests(1);
+    client.send_frame(3, 0, stream, &8_u32.to_be_bytes());
+    let account = Account::of(&told.server.handle, "reset");
+    let server = format!("{}: asked, and not waited for to the end", back.address());
+    account.expect(&[SITE, ROUTE, FORWARDED, ("server", &server)]);
+    assert_eq!(
+        account.only("answer"),
+        "499 (it ended before there was an answer), 0 bytes, broken off: the connection or the stream ended, after T"
+    );
+    back.expect_all_closed();
+}

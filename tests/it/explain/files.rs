@@ -239,6 +239,14 @@ fn folders_pages_and_what_stands_in_for_them() {
             ("file", "listed/: a folder without an index: it is listed"),
         ],
     );
+    let (response, account) = told.send("GET", "/missing", &[]);
+    response.expect(404);
+    account.expect(&[
+        site,
+        OWN,
+        ("file", "missing: nothing there that is served"),
+        ("refused", "not-found (404 Not Found)"),
+    ]);
     let navigation = ["Host: www.app.test", "Sec-Fetch-Mode: navigate"];
     let matched = ("site", "app.test (its host matches `*.app.test`)");
     told.both(

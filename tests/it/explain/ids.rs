@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::applications::in_front;
 use super::{Account, Explained};
-use crate::harness::{Back, Docroot, H2Client, Response, eventually, request};
+use crate::harness::{Back, Docroot, H2Client, Response, TestServer, eventually, request};
 
 const LOG: &str = "[log]\naccess = \"json\"\nfile = \"$PARENT/access.log\"\n";
 
@@ -168,4 +168,22 @@ fn all_counts_are_those_of_what_was_sent() {
     };
     assert_eq!(of_route("/app/"), Some(("localhost".to_owned(), 4)));
     assert_eq!(status.in_flight, 0);
+}
+
+/// Whoever asks again may do so by the same id.
+#[test]
+fn of_an_id_that_is_sent_again_the_last_request_is_told() {
+    let server =
+        TestServer::start_with_workers(Docroot::standard(), "[[site]]\ndocroot = \"$ROOT\"\n", 2);
+    for target in ["/t.bin", "/missing", "/a.js", "/t.css"] {
+        for _ in 0..4 {
+            server.get(target, &["X-Request-Id: again"]);
+            let asked = format!("GET {target}");
+            let is_told = || {
+                let text = server.handle.explain("again");
+                text.is_some_and(|text| Account::read(&text).only("asked") == asked)
+            };
+            assert!(eventually(is_told), "{:?}", server.handle.explain("again"));
+        }
+    }
 }

@@ -13,7 +13,7 @@ pub(crate) struct Case {
     pub(crate) what: &'static str,
     pub(crate) traffic: Traffic,
     pub(crate) rate: Rate,
-    /// The ratio that Daemun has to reach: to nginx, or in the log case to itself without a log.
+    /// The ratio that Daemun has to reach: to nginx, or to itself without a log, or without counting and remembering requests.
     pub(crate) target: Option<f64>,
     /// Whether Daemun may spend at most nginx's CPU time on a request.
     pub(crate) cpu_bounded: bool,
@@ -36,6 +36,8 @@ pub(crate) enum Traffic {
     Ranges,
     /// One file, with an access log written and without one.
     Logged(&'static str),
+    /// One file, by servers that count and remember requests and by servers that do not.
+    Observed(&'static str),
     /// One file over HTTP/2, many requests at a time on each connection.
     Multiplexed(&'static str, Wire),
     /// One small file over a new TLS connection each time.
@@ -107,6 +109,15 @@ pub(crate) const CASES: &[Case] = &[
             "1 KiB with a combined access log in a file",
             Traffic::Logged("1k.html"),
             0.88,
+        )
+    },
+    Case {
+        cpu_bounded: false,
+        ..Case::requests(
+            "observed",
+            "1 KiB, every request counted and remembered",
+            Traffic::Observed("1k.html"),
+            0.97,
         )
     },
     Case::multiplexed(
@@ -284,6 +295,17 @@ impl Case {
             let compared = |plain: &Contender| matches!(plain.kind, Kind::Daemun | Kind::Nginx);
             return plain.filter(compared).collect();
         }
+        if matches!(self.traffic, Traffic::Observed(_)) {
+            let without = |plain: Contender| {
+                let unobserving = Contender {
+                    observes: false,
+                    ..plain
+                };
+                [plain, unobserving]
+            };
+            let observes = |plain: &Contender| plain.kind == Kind::Daemun;
+            return plain.filter(observes).flat_map(without).collect();
+        }
         if !matches!(self.traffic, Traffic::Logged(_)) {
             return plain.collect();
         }
@@ -302,9 +324,11 @@ impl Case {
             .collect()
     }
 
-    /// What a server is compared with: itself without a log when it writes one, otherwise nginx.
-    pub(crate) fn baseline(contender: Contender) -> Contender {
-        let kind = if contender.logs {
+    /// What a server is compared with: itself without a log when it writes one, itself as it observes nothing where that is the case,
+    /// otherwise nginx.
+    pub(crate) fn baseline(&self, contender: Contender) -> Contender {
+        let is_observed = matches!(self.traffic, Traffic::Observed(_));
+        let kind = if contender.logs || is_observed {
             contender.kind
         } else {
             Kind::Nginx
@@ -312,6 +336,7 @@ impl Case {
         Contender {
             kind,
             logs: false,
+            observes: !is_observed,
             ..contender
         }
     }
@@ -320,7 +345,7 @@ impl Case {
     pub(crate) fn target_of(&self, contender: Contender) -> Option<f64> {
         let meant = contender.logs == matches!(self.traffic, Traffic::Logged(_));
         self.target
-            .filter(|_| meant && contender.kind == Kind::Daemun)
+            .filter(|_| meant && contender.observes && contender.kind == Kind::Daemun)
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Checked {
 pub(crate) fn answers(case: &Case, server: &Running, root: &DocumentRoot) -> Result<Checked> {
     let client = Client::connect(server.address)?;
     match case.traffic {
-        Traffic::File(name) | Traffic::Logged(name) => {
+        Traffic::File(name) | Traffic::Logged(name) | Traffic::Observed(name) => {
             whole_files(client, &[format!("/{name}")], root)?;
         }
         Traffic::Many => whole_files(client, &many_paths(), root)?,

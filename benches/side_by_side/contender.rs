@@ -43,6 +43,8 @@ pub(crate) struct Contender {
     pub(crate) kind: Kind,
     /// Whether it writes a combined access log to a file.
     pub(crate) logs: bool,
+    /// Whether it counts and remembers requests; Daemun does unless it is told not to.
+    pub(crate) observes: bool,
     pub(crate) wire: Wire,
     /// Whether it gets connections in great numbers, for which nginx sets memory aside at its start.
     pub(crate) is_crowded: bool,
@@ -131,6 +133,7 @@ impl Contender {
         Self {
             kind,
             logs: false,
+            observes: true,
             wire: Wire::Plain,
             is_crowded: false,
             forwards: None,
@@ -140,7 +143,8 @@ impl Contender {
 
     pub(crate) fn name(self) -> String {
         let log = if self.logs { " + log" } else { "" };
-        format!("{}{log}", self.kind.name())
+        let blind = if self.observes { "" } else { " blind" };
+        format!("{}{log}{blind}", self.kind.name())
     }
 
     /// The command that serves the root on this port of the loopback address; writes the configuration it needs.
@@ -225,7 +229,7 @@ impl Contender {
         });
         let tls = tls.unwrap_or_default();
         Ok(match self.kind {
-            Kind::Daemun => daemun(&served, folder, port, self.logs, &tls),
+            Kind::Daemun => daemun(&served, folder, port, self, &tls),
             Kind::Nginx => nginx(&served, folder, port, self, "on", &tls),
             Kind::NginxUncorked => nginx(&served, folder, port, self, "off", &tls),
             Kind::Caddy => {
@@ -254,8 +258,9 @@ fn static_web_server() -> PathBuf {
     PathBuf::from(tools::STATIC_WEB_SERVER_ROOT).join("bin/static-web-server")
 }
 
-fn daemun(served: &str, folder: &str, port: u16, logs: bool, tls: &str) -> String {
-    let access = if logs { "combined" } else { "off" };
+fn daemun(served: &str, folder: &str, port: u16, contender: Contender, tls: &str) -> String {
+    let access = if contender.logs { "combined" } else { "off" };
+    let observes = contender.observes;
     format!(
         r#"workers = 1
 
@@ -269,6 +274,9 @@ docroot = "{served}"
 [log]
 access = "{access}"
 file = "{folder}/access.log"
+
+[admin]
+observe = {observes}
 "#
     )
 }

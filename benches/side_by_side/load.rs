@@ -104,6 +104,7 @@ fn path_of(case: &Case) -> &'static str {
         | Traffic::Close(name)
         | Traffic::Coded(name, _)
         | Traffic::Logged(name)
+        | Traffic::Observed(name)
         | Traffic::Multiplexed(name, _)
         | Traffic::Handshakes(name, _)
         | Traffic::Proxied(name) => name,

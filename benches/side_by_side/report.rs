@@ -105,7 +105,7 @@ impl Report {
             "errors"
         );
         for part in parts {
-            let baseline = Case::baseline(part.contender);
+            let baseline = case.baseline(part.contender);
             let baseline = parts
                 .iter()
                 .find(|other| other.contender == baseline)
@@ -262,7 +262,7 @@ impl Report {
     /// Prints how to read the table and what was missed; writes the JSON. `false` when a server answered wrongly.
     pub(crate) fn finish(self, options: &Options) -> Result<bool> {
         println!(
-            "\nratio: median over the rounds of this server's figure to nginx's in the same round (log: to its own without a log)"
+            "\nratio: median over the rounds of this server's figure to nginx's in the same round (log: to its own without a log; observed: to its own without counting)"
         );
         println!(
             "CPU µs: user and system time of all the server's processes for one answer; server, wrk: how busy their cores were"

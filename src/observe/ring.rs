@@ -167,7 +167,7 @@ impl Record {
         &self.text[self.host_ends..]
     }
 
-    /// `begun` is in seconds since 1970.
+    /// `time` is when it came, in seconds since 1970.
     pub(super) fn summary(&self, time: f64) -> RequestSummary {
         let place = self.place.place();
         let server = match &self.kept {

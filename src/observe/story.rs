@@ -158,32 +158,28 @@ pub(crate) enum BreakOff {
 impl Story {
     /// For somebody to hear.
     pub(crate) fn new(id: RequestId) -> Arc<Self> {
-        Self::heard_by(id, Hearing::Somebody)
+        Self::traced(id, None)
     }
 
     /// The same, as a part of a trace.
     pub(crate) fn traced(id: RequestId, trace: Option<Span>) -> Arc<Self> {
-        Arc::new(Self {
-            id,
-            trace,
-            hearing: Hearing::Somebody,
-            told: Mutex::default(),
-        })
+        Self::heard_by(id, trace, Hearing::Somebody)
     }
 
     /// Whatever is told is forgotten; but there is an id.
     pub(crate) fn unheard(headers: &HeaderMap) -> Arc<Self> {
-        Self::heard_by(RequestId::of(headers), Hearing::Nobody)
+        Self::heard_by(RequestId::of(headers), None, Hearing::Nobody)
     }
 
+    /// Of a request that nobody sent.
     pub(crate) fn rehearsal(headers: &HeaderMap) -> Arc<Self> {
-        Self::heard_by(RequestId::of(headers), Hearing::Rehearsal)
+        Self::heard_by(RequestId::of(headers), None, Hearing::Rehearsal)
     }
 
-    fn heard_by(id: RequestId, hearing: Hearing) -> Arc<Self> {
+    fn heard_by(id: RequestId, trace: Option<Span>, hearing: Hearing) -> Arc<Self> {
         Arc::new(Self {
             id,
-            trace: None,
+            trace,
             hearing,
             told: Mutex::default(),
         })
@@ -203,7 +199,7 @@ impl Story {
         }
     }
 
-    /// Who is asked for it is always known.
+    /// What answers it; a route takes the place of its site.
     pub(crate) fn place(&self, place: PlaceId) {
         self.tell(|told| told.place = place);
     }
